@@ -1,0 +1,56 @@
+/* Client of another tablet's TabletManager service and of the supervisor's MysqlCtl. Blocking;
+ * workers and the command line. */
+#ifndef VTAGENT_TMCLIENT_TMCLIENT_H
+#define VTAGENT_TMCLIENT_TMCLIENT_H
+
+#include "agent/rpc/rpc.h"
+#include "agent/topo/records.h"
+#include "logutil.pb-c.h"
+#include "tabletmanagerdata.pb-c.h"
+
+/* How to reach tablets; any thread. One new connection per call, as Vitess does. */
+struct tm_client;
+struct tm_client *tm_client_new(struct rpc_pump *pump, const struct rpc_tls *tls,
+                                const struct rpc_static_auth *auth);
+void tm_client_free(struct tm_client *client);
+
+/* "host:port" of a tablet; caller frees. UNAVAILABLE "tablet is shutdown" / FAILED_PRECONDITION as
+ * Vitess when the record has no address. */
+struct error *tm_tablet_address(const Topodata__Tablet *tablet,
+                                char **ret_address) ERROR_MUST_CHECK;
+
+/* One unary call by name: "Ping". The descriptors must be the method's. The caller owns the
+ * response (protobuf_c_message_free_unpacked). Errors are wrapped with the method and the alias. */
+struct error *tm_call(struct tm_client *client, const Topodata__Tablet *tablet, const char *method,
+                      const ProtobufCMessage *request,
+                      const ProtobufCMessageDescriptor *response_descriptor, struct cancel *cancel,
+                      ProtobufCMessage **ret_response) ERROR_MUST_CHECK;
+/* A streaming call whose messages carry a logutil.Event (Backup, RestoreFromBackup): each event
+ * goes to on_event. */
+typedef void (*tm_event_function)(const Logutil__Event *event, void *data);
+struct error *tm_call_events(struct tm_client *client, const Topodata__Tablet *tablet,
+                             const char *method, const ProtobufCMessage *request,
+                             const ProtobufCMessageDescriptor *response_descriptor,
+                             struct cancel *cancel, tm_event_function on_event,
+                             void *data) ERROR_MUST_CHECK;
+
+/* ---- The supervisor's socket (mysqlctl.MysqlCtl), ours or Vitess's ---- */
+struct mysqlctl_client;
+struct error *mysqlctl_client_new(struct rpc_pump *pump, const char *socket_path,
+                                  struct mysqlctl_client **ret_client) ERROR_MUST_CHECK;
+void mysqlctl_client_free(struct mysqlctl_client *client);
+struct error *mysqlctl_start(struct mysqlctl_client *client, struct cancel *cancel,
+                             const char *const *mysqld_args) ERROR_MUST_CHECK; /* NULL: none */
+struct error *mysqlctl_shutdown(struct mysqlctl_client *client, struct cancel *cancel,
+                                bool waits_for_mysqld,
+                                int64_t shutdown_timeout_ms) ERROR_MUST_CHECK;
+struct error *mysqlctl_run_upgrade(struct mysqlctl_client *client,
+                                   struct cancel *cancel) ERROR_MUST_CHECK;
+struct error *mysqlctl_reinit_config(struct mysqlctl_client *client,
+                                     struct cancel *cancel) ERROR_MUST_CHECK;
+struct error *mysqlctl_refresh_config(struct mysqlctl_client *client,
+                                      struct cancel *cancel) ERROR_MUST_CHECK;
+struct error *mysqlctl_version(struct mysqlctl_client *client, struct cancel *cancel,
+                               char **ret_version) ERROR_MUST_CHECK;
+
+#endif

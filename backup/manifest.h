@@ -1,0 +1,46 @@
+/* The MANIFEST: Vitess's keys, plus our own below "VtagentDetails". Facts: backup-restore 2. */
+#ifndef VTAGENT_BACKUP_MANIFEST_H
+#define VTAGENT_BACKUP_MANIFEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/base/buffer.h"
+#include "agent/base/error.h"
+
+#define MANIFEST_NAME "MANIFEST"
+#define MANIFEST_LIMIT_BYTES (64u << 20)
+
+struct manifest_entry {
+    char *base, *name; /* "Data", "vt_ks/t.ibd" */
+    char *hash;        /* CRC-32 of the stored bytes, 8 hex digits; "" unknown */
+    /* Ours; has_details says whether they are known. */
+    bool has_details;
+    uint64_t plain_bytes, stored_bytes;
+    uint32_t plain_crc32;
+};
+struct manifest {
+    char *backup_name, *backup_method, *position, *purged_position, *from_position, *from_backup;
+    char *backup_time, *finished_time, *server_uuid, *tablet_alias, *hostname, *keyspace, *shard;
+    char *mysql_version, *compression_engine, *external_decompressor;
+    bool is_incremental, is_upgrade_safe, skips_compress;
+    struct manifest_entry *entries;
+    size_t entry_count;
+    /* Ours */
+    bool has_vtagent_details;
+    char *quiesce_mode;     /* "stop" */
+    int64_t unavailable_ms; /* how long mysqld was down; -1 unknown */
+};
+/* Refuses: wrong types, positions that do not parse, names that leave their base, more than
+ * 1,000,000 entries. Errors say what is wrong and where. */
+struct error *manifest_parse(const char *text, size_t size,
+                             struct manifest **ret_manifest) ERROR_MUST_CHECK;
+void manifest_print(const struct manifest *manifest, struct buffer *buffer);
+void manifest_free(struct manifest *manifest);
+void manifest_freep(struct manifest **manifest);
+/* NULL when a server of this version may restore it; else why not (FAILED_PRECONDITION). */
+struct error *manifest_check_version(const struct manifest *manifest,
+                                     const char *server_version) ERROR_MUST_CHECK;
+
+#endif

@@ -1,0 +1,74 @@
+/* Backup storages behind a const table: file (POSIX, NFS) and memory (tests); gcs later. Blocking.
+ */
+#ifndef VTAGENT_BACKUP_STORAGE_H
+#define VTAGENT_BACKUP_STORAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/base/buffer.h"
+#include "agent/base/cancel.h"
+#include "agent/base/error.h"
+#include "agent/base/memory.h"
+
+struct storage;
+struct storage_writer;
+struct storage_reader;
+
+struct storage_interface {
+    const char *name;
+    /* Names below "ks/shard", folders only, sorted; none: success, empty. */
+    struct error *(*list)(struct storage *, struct cancel *, const char *directory,
+                          struct strv *ret_names);
+    /* A new backup's folder; ALREADY_EXISTS when it is there. */
+    struct error *(*start)(struct storage *, struct cancel *, const char *directory,
+                           const char *name);
+    struct error *(*open_write)(struct storage *, struct cancel *, const char *directory,
+                                const char *name, const char *object,
+                                struct storage_writer **ret_writer);
+    struct error *(*write)(struct storage_writer *, const void *data, size_t size);
+    /* Durable when it returns NULL. Frees the writer either way. */
+    struct error *(*close_write)(struct storage_writer *);
+    void (*abort_write)(struct storage_writer *);
+    /* Publishes a small object at once, durable, only if it is new. */
+    struct error *(*put)(struct storage *, struct cancel *, const char *directory, const char *name,
+                         const char *object, const void *data, size_t size);
+    struct error *(*open_read)(struct storage *, struct cancel *, const char *directory,
+                               const char *name, const char *object,
+                               struct storage_reader **ret_reader);
+    /* *ret_size 0: end. */
+    struct error *(*read)(struct storage_reader *, void *data, size_t size, size_t *ret_size);
+    void (*close_read)(struct storage_reader *);
+    struct error *(*size)(struct storage *, struct cancel *, const char *directory,
+                          const char *name, const char *object, uint64_t *ret_size); /* NOT_FOUND */
+    /* MANIFEST first, then the rest. NOT_FOUND when there is no such backup. */
+    struct error *(*remove)(struct storage *, struct cancel *, const char *directory,
+                            const char *name);
+    void (*free)(struct storage *);
+};
+struct storage {
+    const struct storage_interface *interface;
+};
+
+/* Root must exist, be a folder and be writable when wants_write: FAILED_PRECONDITION with the uid.
+ */
+struct error *storage_file_new(const char *root, bool wants_write,
+                               struct storage **ret_storage) ERROR_MUST_CHECK;
+struct storage *storage_memory_new(void);
+/* By --backup-storage-implementation and --file-backup-storage-root. */
+struct storage_options {
+    const char *implementation; /* "file" */
+    const char *file_root;
+};
+struct error *storage_open(const struct storage_options *options, bool wants_write,
+                           struct storage **ret_storage) ERROR_MUST_CHECK;
+void storage_free(struct storage *storage);
+void storage_freep(struct storage **storage);
+
+/* Reads a whole small object (limit_bytes, RESOURCE_EXHAUSTED). */
+struct error *storage_get(struct storage *storage, struct cancel *cancel, const char *directory,
+                          const char *name, const char *object, size_t limit_bytes,
+                          struct buffer *buffer) ERROR_MUST_CHECK;
+
+#endif
