@@ -276,7 +276,7 @@ walk_words(const struct option_set *set, int argc, char *const *argv, void *conf
                 strv_add(ret_rest, argv[i]);
             continue;
         }
-        struct given given;
+        struct given given = {.row = NULL};
         TRY(read_flag(set, argc, argv, &i, &given));
         if (config == NULL) {
             if (strcmp(given.row->name, "config-file") == 0)
