@@ -1,0 +1,154 @@
+"""A shard: two etcds (global and cell apart), tablets, the operator's command line."""
+import os
+import time
+
+from vtharness import servers, wire
+from vtharness.etcd import Etcd
+from vtharness.tablet import SMALL_SERVER, Tablet
+from vtharness.wait import wait_for
+
+GLOBAL_ROOT = "/vitess/global"
+
+
+class CtlError(AssertionError):
+    """The command line ended with another status than expected."""
+
+
+class Answer:
+    def __init__(self, done, seconds):
+        self.code, self.out, self.err, self.seconds = done.returncode, done.stdout, done.stderr, seconds
+
+    @property
+    def text(self):
+        return self.out + self.err
+
+
+class Cluster:
+    def __init__(self, run, flavor, cell="zone1", keyspace="commerce", shard="0", prefix="",
+                 small=SMALL_SERVER):
+        self.run, self.flavor, self.prefix = run, flavor, prefix
+        self.cell_name, self.keyspace, self.shard = cell, keyspace, shard
+        self.database = f"vt_{keyspace}"
+        self.data_root = run.folder(f"{prefix}d")
+        self.backup_root = run.folder(f"{prefix}backups")
+        extra = run.write(f"{prefix}extra.cnf", small)
+        self.server_env = {"VTDATAROOT": self.data_root, "EXTRA_MY_CNF": extra,
+                           "VT_MYSQL_ROOT": servers.reachable_root(flavor, run)}
+        self.glob, self.cell = Etcd(run, f"{prefix}global"), Etcd(run, f"{prefix}{cell}")
+        self.tablets = {}
+
+    # ---- topology ----
+    def start_topology(self):
+        self.glob.start()
+        self.cell.start()
+        return self
+
+    def register(self, durability=None):
+        """AddCellInfo and CreateKeyspace."""
+        self.ctl("AddCellInfo", "--root", f"/vitess/{self.cell_name}", "--server-address",
+                 f"http://{self.cell.address}", self.cell_name)
+        policy = [f"--durability-policy={durability}"] if durability else []
+        self.ctl("CreateKeyspace", *policy, self.keyspace)
+        return self
+
+    def topology_flags(self):
+        return ["--topo-implementation=etcd2", f"--topo-global-server-address={self.glob.address}",
+                f"--topo-global-root={GLOBAL_ROOT}"]
+
+    def storage_flags(self):
+        return ["--backup-storage-implementation=file", f"--file-backup-storage-root={self.backup_root}"]
+
+    # ---- tablets ----
+    def add(self, uid, kind="replica", **options):
+        """A tablet that is not started yet."""
+        self.tablets[uid] = Tablet(self, uid, kind, **options)
+        return self.tablets[uid]
+
+    def start_all(self):
+        """All tablets at once, then waits for each."""
+        for tablet in self.tablets.values():
+            tablet.start(waits=False)
+        for tablet in self.tablets.values():
+            tablet.wait_mysqld()
+            tablet.wait_agent()
+            self.wait_registered(tablet)
+        return self
+
+    def wait_registered(self, tablet):
+        """Its record is there with a MySQL port: others can follow it."""
+        wait_for(lambda: tablet.record().mysql_port == tablet.mysql_port,
+                 f"{tablet.alias} is in the topology with its MySQL port")
+
+    @property
+    def shard_name(self):
+        return f"{self.keyspace}/{self.shard}"
+
+    def shard_record(self):
+        value = self.glob.find(f"keyspaces/{self.keyspace}/shards/{self.shard}/Shard")
+        return wire.message("topodata", "Shard").FromString(value)
+
+    def make_primary(self, tablet):
+        self.ctl("InitShardPrimary", "--force", self.shard_name, tablet.alias)
+        self.wait_primary(tablet)
+        return tablet
+
+    def wait_primary(self, tablet, deadline=60):
+        """Shard and tablet records agree, the server takes writes, the others follow."""
+        wait_for(lambda: self.shard_record().primary_alias.uid == tablet.uid,
+                 f"the shard record names {tablet.alias}", deadline)
+        wait_for(lambda: tablet.type_name() in ("primary", "master"), f"{tablet.alias} is primary",
+                 deadline)
+        wait_for(lambda: not tablet.is_read_only(), f"{tablet.alias} takes writes", deadline)
+
+    def wait_following(self, tablet, primary, deadline=60):
+        wait_for(lambda: tablet.follows(primary), f"{tablet.alias} follows {primary.alias}", deadline)
+
+    def wait_type(self, tablet, name, deadline=60):
+        wait_for(lambda: tablet.type_name() == name, f"{tablet.alias} is {name}", deadline)
+
+    # ---- data ----
+    def make_table(self, primary):
+        primary.sql("CREATE TABLE IF NOT EXISTS t (id BIGINT PRIMARY KEY AUTO_INCREMENT, v VARCHAR(200))"
+                    " ENGINE=InnoDB", database=self.database)
+
+    def insert(self, primary, count=1, value="x"):
+        rows = ", ".join([f"('{value}')"] * count)
+        primary.sql(f"INSERT INTO t (v) VALUES {rows}", database=self.database)
+
+    def wait_rows(self, tablet, count, table="t", deadline=60):
+        wait_for(lambda: tablet.rows(table) == count, f"{tablet.alias} has {count} rows in {table}",
+                 deadline)
+
+    # ---- command line ----
+    def ctl_argv(self, *words):
+        return [self.run.vtagent(), "ctl", *self.topology_flags(), *self.storage_flags(), *words]
+
+    def ctl(self, *words, code=0, deadline=180):
+        """Runs one verb; CtlError unless it ends with `code` (None: any)."""
+        start = time.monotonic()
+        done = self.run.command(self.ctl_argv(*words), deadline=deadline)
+        answer = Answer(done, time.monotonic() - start)
+        if code is not None and answer.code != code:
+            raise CtlError(f"ctl {' '.join(words)}: status {answer.code}, expected {code}\n"
+                           f"{answer.text}")
+        return answer
+
+    def backups(self):
+        """Names of the shard's backup folders, oldest first."""
+        folder = os.path.join(self.backup_root, self.keyspace, self.shard)
+        return sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+
+    def backup_path(self, name, *names):
+        return os.path.join(self.backup_root, self.keyspace, self.shard, name, *names)
+
+
+def shard_of(run, flavor, kinds=("replica", "replica"), durability=None, **options):
+    """A running shard whose first tablet is primary of a table `t`; (cluster, primary, others)."""
+    cluster = Cluster(run, flavor, **options).start_topology().register(durability)
+    tablets = [cluster.add(100 + index, kind) for index, kind in enumerate(kinds)]
+    cluster.start_all()
+    primary = cluster.make_primary(tablets[0])
+    for other in tablets[1:]:
+        cluster.wait_following(other, primary)
+    cluster.make_table(primary)
+    return cluster, primary, tablets[1:]

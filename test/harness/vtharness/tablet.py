@@ -1,0 +1,141 @@
+"""One tablet of a cluster: its supervisor, its agent, its server."""
+import os
+import signal
+
+from vtharness import sql, wire
+from vtharness.ports import free_port
+from vtharness.process import Process, is_running
+from vtharness.wait import wait_for
+
+SMALL_SERVER = """[mysqld]
+loose_bind_address = 127.0.0.1
+innodb_buffer_pool_size = 64M
+loose_innodb_redo_log_capacity = 32M
+loose_innodb_log_file_size = 16M
+loose_innodb_buffer_pool_dump_at_shutdown = 0
+"""
+
+
+class Tablet:
+    def __init__(self, cluster, uid, kind="replica", agent_flags=(), supervisor_flags=(),
+                 restores=True):
+        self.cluster, self.uid, self.kind = cluster, uid, kind
+        self.alias = f"{cluster.cell_name}-{uid:010d}"
+        self.directory = os.path.join(cluster.data_root, f"vt_{uid:010d}")
+        self.mysql_socket = os.path.join(self.directory, "mysql.sock")
+        self.control_socket = os.path.join(cluster.data_root, f"ctl_{uid}.sock")
+        self.http_port, self.grpc_port, self.mysql_port = free_port(), free_port(), free_port()
+        self.supervisor = Process(cluster.run, self._name("mysqld"),
+                                  self._supervisor_argv(supervisor_flags), cluster.server_env)
+        self.agent = Process(cluster.run, self._name("tablet"),
+                             self._agent_argv(agent_flags, restores), cluster.server_env)
+        self.manager = wire.tablet_manager(self.grpc_port)
+
+    def _name(self, face):
+        return f"{self.cluster.prefix}{face}-{self.uid}"
+
+    def _supervisor_argv(self, flags):
+        return [self.cluster.run.vtagent(), "mysqld", f"--tablet-uid={self.uid}",
+                f"--mysql-port={self.mysql_port}", f"--socket-file={self.control_socket}",
+                "--shutdown-wait-time=60s", *flags]
+
+    def _agent_argv(self, flags, restores):
+        cluster = self.cluster
+        return [cluster.run.vtagent(), "tablet", *cluster.topology_flags(), *cluster.storage_flags(),
+                f"--tablet-path={self.alias}", "--tablet-hostname=127.0.0.1",
+                f"--init-keyspace={cluster.keyspace}", f"--init-shard={cluster.shard}",
+                f"--init-tablet-type={self.kind}", f"--port={self.http_port}",
+                f"--grpc-port={self.grpc_port}", f"--mysqlctl-socket={self.control_socket}",
+                *(["--restore-from-backup"] if restores else []), *flags]
+
+    # ---- life ----
+    def start(self, waits=True):
+        self.start_supervisor(waits=False)
+        self.start_agent(waits=False)
+        if waits:
+            self.wait_mysqld()
+            self.wait_agent()
+        return self
+
+    def start_supervisor(self, waits=True):
+        self.supervisor.start()
+        if waits:
+            self.wait_mysqld()
+
+    def start_agent(self, waits=True):
+        self.agent.start()
+        self.manager.reconnect()
+        if waits:
+            self.wait_agent()
+
+    def wait_mysqld(self, deadline=120):
+        def answers():
+            assert self.supervisor.is_alive(), f"the supervisor of {self.alias} ended"
+            return self.sql("SELECT 1") == [("1",)]
+        wait_for(answers, f"mysqld of {self.alias} answers", deadline)
+
+    def wait_agent(self, deadline=60):
+        def answers():
+            assert self.agent.is_alive(), f"the agent of {self.alias} ended"
+            return self.call("Ping", payload="x", timeout=5).payload == "x"
+        wait_for(answers, f"the agent of {self.alias} answers", deadline)
+
+    def stop(self):
+        self.agent.stop()
+        self.supervisor.stop(90)
+
+    def mysqld_pid(self):
+        with open(os.path.join(self.directory, "mysql.pid"), encoding="ascii") as file:
+            return int(file.read())
+
+    def kill_mysqld(self):
+        pid = self.mysqld_pid()
+        os.kill(pid, signal.SIGKILL)
+        wait_for(lambda: not is_running(pid), f"mysqld {pid} is gone")
+        return pid
+
+    # ---- talking to it ----
+    def sql(self, statement, database=None, **options):
+        return sql.query(self.mysql_socket, statement, database=database, **options)
+
+    def value(self, statement, **options):
+        return self.sql(statement, **options)[0][0]
+
+    def replication(self):
+        """The server's own replication status, by column; empty when it follows nobody."""
+        word = "SHOW SLAVE STATUS" if self.cluster.flavor.is_mariadb else "SHOW REPLICA STATUS"
+        return sql.labelled(self.mysql_socket, word)
+
+    def call(self, method, timeout=60, **fields):
+        return self.manager.call(method, timeout, **fields)
+
+    def full_status(self):
+        return self.call("FullStatus").status
+
+    def alias_message(self):
+        return wire.message("topodata", "TabletAlias")(cell=self.cluster.cell_name, uid=self.uid)
+
+    def record(self):
+        """The Tablet record in the cell's topology."""
+        value = self.cluster.cell.find(f"tablets/{self.alias}/Tablet")
+        return wire.message("topodata", "Tablet").FromString(value)
+
+    def type_name(self):
+        return wire.module("topodata").TabletType.Name(self.record().type).lower()
+
+    def is_read_only(self):
+        return self.value("SELECT @@global.read_only") == "1"
+
+    def threads(self):
+        """(io, sql) as the server prints them: "Yes", "No", "Connecting"."""
+        row = self.replication()
+        return tuple(row.get(f"Replica_{name}_Running") or row.get(f"Slave_{name}_Running")
+                     for name in ("IO", "SQL"))
+
+    def follows(self, other):
+        row = self.replication()
+        port = row.get("Source_Port") or row.get("Master_Port")
+        return bool(row) and int(port) == other.mysql_port and self.threads() == ("Yes", "Yes")
+
+    def rows(self, table):
+        return int(self.value(f"SELECT COUNT(*) FROM {self.cluster.database}.{table}"))
