@@ -1,0 +1,134 @@
+/* Becoming a primary, and a replica that starts from nothing. */
+#include "agent/actions/steps.h"
+#include "agent/base/log.h"
+#include "agent/mysql/dialect.h"
+
+/* CREATE DATABASE forces one event into the binary log, which every replica then has to have. */
+static struct error *
+write_first_event(struct tablet_context *context, struct db *db, struct cancel *cancel,
+                  char **ret_position)
+{
+    if (db_dialect(db)->has_super_read_only)
+        TRY(db_execute(db, cancel, "SET GLOBAL super_read_only = OFF"));
+    TRY(sidecar_create_database(db, cancel, context->identity->sidecar));
+    return step_executed_text(db, cancel, ret_position);
+}
+
+/* Puts read-only back when a promotion did not get as far as the type. */
+static void
+undo_read_write(struct tablet_context *context, bool was_read_only)
+{
+    if (!was_read_only || step_type(context) == TOPODATA__TABLET_TYPE__PRIMARY)
+        return;
+    CLEANUP(cancel_unrefp) struct cancel *own = dba_own_cancel(context);
+    CLEANUP(dba_done) struct dba dba = {0};
+    struct error *error = dba_take(context, own, &dba);
+    if (error == NULL)
+        error = server_set_read_only(dba.db, own);
+    log_error_take(LOG_LEVEL_WARN, "actions", error,
+                   "the promotion failed and read-only could not be restored");
+}
+
+static struct error *
+become_first_primary(struct tablet_context *context, struct db *db, struct cancel *cancel,
+                     enum semi_sync_action action, char **ret_position)
+{
+    CLEANUP(freep) char *position = NULL;
+    TRY(write_first_event(context, db, cancel, &position));
+    TRY(tablet_change_type(context, cancel, TOPODATA__TABLET_TYPE__PRIMARY, TABLET_SET_READ_WRITE,
+                           action));
+    /* Last: with semi-sync on, creating the databases would wait for acknowledgements of replicas
+     * that are not attached yet. */
+    TRY(semi_sync_fix(db, cancel, action, true));
+    step_end_demotion(context);
+    *ret_position = position;
+    position = NULL;
+    return NULL;
+}
+
+struct error *
+action_init_primary(struct tablet_context *context, struct cancel *cancel, bool semi_sync,
+                    char **ret_position)
+{
+    CLEANUP(dba_done) struct dba dba = {0};
+    TRY(dba_take(context, cancel, &dba));
+    enum semi_sync_action action;
+    TRY(semi_sync_action_of(dba.db, cancel, semi_sync, &action));
+    bool was_read_only = false;
+    TRY(server_is_read_only(dba.db, cancel, &was_read_only));
+    struct error *error = become_first_primary(context, dba.db, cancel, action, ret_position);
+    if (error != NULL)
+        undo_read_write(context, was_read_only);
+    return error;
+}
+
+/* The parent has no journal row yet; its address is all that is needed. */
+static struct error *
+read_parent(struct tablet_context *context, struct cancel *cancel,
+            const struct tablet_alias *parent, Topodata__Tablet **ret_tablet)
+{
+    Topodata__Tablet *tablet = NULL;
+    TRY(topo_get_tablet(context->topo, cancel, parent, &tablet, NULL));
+    if (!str_is_empty(tablet->mysql_hostname)) {
+        *ret_tablet = tablet;
+        return NULL;
+    }
+    topodata__tablet__free_unpacked(tablet, NULL);
+    return error_new(ERROR_FAILED_PRECONDITION, "shard primary has empty mysql hostname");
+}
+
+struct error *
+action_init_replica(struct tablet_context *context, struct cancel *cancel,
+                    const struct tablet_alias *parent, const char *position,
+                    int64_t time_created_ns, bool semi_sync)
+{
+    CLEANUP(position_freep) struct position *start = NULL;
+    TRY(position_parse(position, &start));
+    CLEANUP(dba_done) struct dba dba = {0};
+    TRY(dba_take(context, cancel, &dba));
+    enum semi_sync_action action;
+    TRY(semi_sync_action_of(dba.db, cancel, semi_sync, &action));
+    TRY(step_leave_primary(context, cancel));
+
+    Topodata__Tablet *tablet = NULL;
+    TRY(read_parent(context, cancel, parent, &tablet));
+    struct error *error = semi_sync_fix(dba.db, cancel, action, false);
+    if (error == NULL)
+        error = replication_set_position(dba.db, cancel, start);
+    if (error == NULL)
+        error = step_change_source(context, dba.db, cancel, tablet, 0);
+    topodata__tablet__free_unpacked(tablet, NULL);
+    TRY(error);
+    TRY(step_start(context, dba.db, cancel));
+    return reparent_journal_wait(dba.db, cancel, context->identity->sidecar, time_created_ns);
+}
+
+/* A fresh binary log begins with the new term; LOCAL keeps the statement itself out of it. */
+static struct error *
+leave_source(struct tablet_context *context, struct db *db, struct cancel *cancel)
+{
+    TRY(step_stop(context, db, cancel));
+    TRY(replication_reset_parameters(db, cancel));
+    return db_execute(db, cancel, "FLUSH LOCAL BINARY LOGS");
+}
+
+struct error *
+action_promote_replica(struct tablet_context *context, struct cancel *cancel, bool semi_sync,
+                       char **ret_position)
+{
+    CLEANUP(dba_done) struct dba dba = {0};
+    TRY(dba_take(context, cancel, &dba));
+    enum semi_sync_action action;
+    TRY(semi_sync_action_of(dba.db, cancel, semi_sync, &action));
+    TRY(leave_source(context, dba.db, cancel));
+    CLEANUP(freep) char *position = NULL;
+    TRY(step_executed_text(dba.db, cancel, &position));
+    /* Before the first write: no transaction of this term may be acknowledged by nobody. */
+    TRY(semi_sync_fix(dba.db, cancel, action, true));
+    TRY(tablet_change_type(context, cancel, TOPODATA__TABLET_TYPE__PRIMARY, TABLET_SET_READ_WRITE,
+                           SEMI_SYNC_NONE));
+    step_end_demotion(context);
+    *ret_position = position;
+    position = NULL;
+    return NULL;
+}
