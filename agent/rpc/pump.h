@@ -26,6 +26,10 @@ void rpc_tag_release(struct rpc_tag *tag);
 /* Gives the core a batch. A refusal is a bug of this folder and aborts. */
 void rpc_start_batch(grpc_call *call, const grpc_op *ops, size_t count, struct rpc_tag *tag);
 
+/* Between the two, the core's ERROR lines from this thread are collected instead of logged. */
+void rpc_core_errors_collect(void);
+char *rpc_core_errors_take(void); /* never NULL; caller frees */
+
 /* A zeroed operation. */
 grpc_op rpc_op(grpc_op_type type);
 
