@@ -1,0 +1,249 @@
+#include "agent/supervisor/image.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/base/file.h"
+#include "agent/base/memory.h"
+
+#define MOST_FILES 200000u
+#define MOST_DEPTH 8
+
+struct image_file {
+    char *name; /* absolute source */
+    int source, target;
+    bool is_redo;
+};
+
+struct image_plan {
+    const struct image_root *roots;
+    size_t root_count;
+    char *staging;
+    struct image_file *files;
+    size_t file_count;
+    uint64_t bytes;
+};
+
+static bool
+is_left_out(const char *name)
+{
+    return str_starts_with(name, "#innodb_temp") || str_starts_with(name, "ibtmp") ||
+           str_ends_with(name, ".pid") || str_ends_with(name, ".sock") ||
+           str_ends_with(name, ".lock") || strcmp(name, "lost+found") == 0 ||
+           strcmp(name, ".snapshot") == 0;
+}
+
+static bool
+is_redo(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    const char *name = slash != NULL ? slash + 1 : path;
+    return str_starts_with(name, "ib_logfile") || strstr(path, "/#innodb_redo/") != NULL ||
+           str_starts_with(name, "aria_log");
+}
+
+/* Calls `visit` for every regular file below `path`; `relative` is its place below the root. */
+typedef struct error *(*visit_function)(const char *path, const char *relative, bool is_folder,
+                                        void *data);
+
+static struct error *
+walk(const char *path, const char *relative, int depth, visit_function visit, void *data)
+{
+    if (depth > MOST_DEPTH)
+        return error_new(ERROR_FAILED_PRECONDITION, "'%s' is nested too deeply", path);
+    CLEANUP(strv_done) struct strv names = {.items = NULL};
+    TRY(file_list(path, &names));
+    for (size_t i = 0; i < names.count; i++) {
+        if (is_left_out(names.items[i]))
+            continue;
+        CLEANUP(freep) char *child = xasprintf("%s/%s", path, names.items[i]);
+        CLEANUP(freep) char *place = xasprintf("%s/%s", relative, names.items[i]);
+        struct stat status;
+        if (lstat(child, &status) != 0)
+            return errno == ENOENT ? error_new(ERROR_ABORTED, "'%s' vanished", child)
+                                   : error_from_errno(errno, "look at '%s'", child);
+        if (S_ISDIR(status.st_mode)) {
+            TRY(visit(child, place, true, data));
+            TRY(walk(child, place, depth + 1, visit, data));
+        } else if (S_ISREG(status.st_mode)) {
+            TRY(visit(child, place, false, data));
+        }
+    }
+    return NULL;
+}
+
+static struct error *
+share(int source, int target, const char *name)
+{
+    if (ioctl(target, FICLONE, source) != 0)
+        return error_from_errno(errno, "share the blocks of '%s'", name);
+    return NULL;
+}
+
+static struct error *
+add_file(struct image_plan *plan, const char *path, const char *target)
+{
+    if (plan->file_count >= MOST_FILES)
+        return error_new(ERROR_RESOURCE_EXHAUSTED, "more than %u files to share", MOST_FILES);
+    CLEANUP(closep) int from = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (from < 0)
+        return errno == ENOENT ? error_new(ERROR_ABORTED, "'%s' vanished", path)
+                               : error_from_errno(errno, "open '%s'", path);
+    CLEANUP(closep) int to = open(target, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (to < 0)
+        return error_from_errno(errno, "create '%s'", target);
+    struct stat status;
+    if (fstat(from, &status) == 0)
+        plan->bytes += (uint64_t)status.st_size;
+    plan->files = xreallocarray(plan->files, plan->file_count + 1, sizeof(struct image_file));
+    plan->files[plan->file_count++] = (struct image_file){
+        .name = xstrdup(path), .source = from, .target = to, .is_redo = is_redo(path)};
+    from = to = -1;
+    return NULL;
+}
+
+static struct error *
+plan_entry(const char *path, const char *relative, bool is_folder, void *data)
+{
+    struct image_plan *plan = data;
+    CLEANUP(freep) char *target = xasprintf("%s/%s", plan->staging, relative);
+    if (!is_folder)
+        return add_file(plan, path, target);
+    if (mkdir(target, 0700) != 0 && errno != EEXIST)
+        return error_from_errno(errno, "create folder '%s'", target);
+    return NULL;
+}
+
+struct error *
+image_plan_new(const struct image_root *roots, size_t root_count, const char *staging,
+               struct image_plan **ret_plan)
+{
+    if (file_exists(staging))
+        return error_new(ERROR_ALREADY_EXISTS, "the staging folder '%s' exists already", staging);
+    CLEANUP(image_plan_freep) struct image_plan *plan = xcalloc(1, sizeof(*plan));
+    plan->roots = roots;
+    plan->root_count = root_count;
+    plan->staging = xstrdup(staging);
+    for (size_t i = 0; i < root_count; i++) {
+        CLEANUP(freep) char *folder = xasprintf("%s/%s", staging, roots[i].target);
+        TRY(file_make_directories(folder, 0700));
+        TRY(walk(roots[i].source, roots[i].target, 0, plan_entry, plan));
+    }
+    *ret_plan = plan;
+    plan = NULL;
+    return NULL;
+}
+
+struct listing {
+    const struct image_plan *plan;
+    size_t count;
+};
+
+/* Files are met in the order in which they were planned. */
+static struct error *
+compare_entry(const char *path, const char *relative, bool is_folder, void *data)
+{
+    (void)relative;
+    struct listing *listing = data;
+    if (is_folder)
+        return NULL;
+    const struct image_plan *plan = listing->plan;
+    if (listing->count >= plan->file_count || strcmp(plan->files[listing->count].name, path) != 0)
+        return error_new(ERROR_ABORTED, "the files changed while the image was prepared: '%s'",
+                         path);
+    listing->count++;
+    return NULL;
+}
+
+static struct error *
+check_is_current(const struct image_plan *plan)
+{
+    struct listing listing = {.plan = plan};
+    for (size_t i = 0; i < plan->root_count; i++)
+        TRY(walk(plan->roots[i].source, plan->roots[i].target, 0, compare_entry, &listing));
+    if (listing.count != plan->file_count)
+        return error_new(ERROR_ABORTED, "files vanished while the image was prepared");
+    return NULL;
+}
+
+struct error *
+image_plan_share(struct image_plan *plan)
+{
+    TRY(check_is_current(plan));
+    for (int redo = 0; redo <= 1; redo++) {
+        for (size_t i = 0; i < plan->file_count; i++) {
+            const struct image_file *file = &plan->files[i];
+            if (file->is_redo == (redo == 1))
+                TRY(share(file->source, file->target, file->name));
+        }
+    }
+    return NULL;
+}
+
+struct error *
+image_probe(const char *source, const char *staging)
+{
+    CLEANUP(freep) char *from_name = xasprintf("%s/.vtagent-reflink-probe", source);
+    CLEANUP(freep) char *to_name = xasprintf("%s.probe", staging);
+    CLEANUP(closep) int from = open(from_name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    CLEANUP(closep) int to = open(to_name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    struct error *error = NULL;
+    if (from < 0 || to < 0)
+        error = error_from_errno(errno, "create a probe file beside the data");
+    char block[4096] = {1};
+    if (error == NULL)
+        error = file_write_all(from, block, sizeof(block), from_name);
+    if (error == NULL)
+        error = share(from, to, from_name);
+    unlink(from_name);
+    unlink(to_name);
+    if (error == NULL)
+        return NULL;
+    struct error *refusal = error_new(ERROR_FAILED_PRECONDITION,
+                                      "the file system of '%s' cannot share blocks (XFS with "
+                                      "reflink=1 or btrfs can): %s",
+                                      source, error->message);
+    error_free(error);
+    return refusal;
+}
+
+size_t
+image_plan_file_count(const struct image_plan *plan)
+{
+    return plan->file_count;
+}
+
+uint64_t
+image_plan_bytes(const struct image_plan *plan)
+{
+    return plan->bytes;
+}
+
+void
+image_plan_free(struct image_plan *plan)
+{
+    if (plan == NULL)
+        return;
+    for (size_t i = 0; i < plan->file_count; i++) {
+        free(plan->files[i].name);
+        closep(&plan->files[i].source);
+        closep(&plan->files[i].target);
+    }
+    free(plan->files);
+    free(plan->staging);
+    free(plan);
+}
+
+void
+image_plan_freep(struct image_plan **plan)
+{
+    image_plan_free(*plan);
+    *plan = NULL;
+}
