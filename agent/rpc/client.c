@@ -175,6 +175,19 @@ channel_start_call(struct rpc_channel *channel, const char *path, const struct c
     return start;
 }
 
+struct error *
+channel_explain(struct rpc_channel *channel, struct error *take_error)
+{
+    if (!error_is(take_error, ERROR_DEADLINE_EXCEEDED))
+        return take_error;
+    pthread_mutex_lock(&channel->lock);
+    grpc_connectivity_state state = grpc_channel_check_connectivity_state(channel->core, 0);
+    pthread_mutex_unlock(&channel->lock);
+    if (state == GRPC_CHANNEL_READY || state == GRPC_CHANNEL_IDLE)
+        return take_error;
+    return error_wrap(take_error, "no connection to '%s'", channel->target);
+}
+
 /* ---- One unary call: a single batch, so that the waiting thread is woken once. ---- */
 struct unary {
     struct rpc_tag tag;
@@ -259,5 +272,5 @@ rpc_channel_call(struct rpc_channel *channel, const char *path, const ProtobufCM
     error = unary_result(&unary, response_descriptor, cancel, ret_response);
     unary_done(&unary);
     grpc_call_unref(start.call);
-    return error;
+    return channel_explain(channel, error);
 }

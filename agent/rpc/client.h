@@ -31,6 +31,9 @@ struct client_start {
 };
 struct client_start channel_start_call(struct rpc_channel *channel, const char *path,
                                        const struct cancel *cancel);
+/* Says so when a call's time went by without a connection. */
+struct error *channel_explain(struct rpc_channel *channel,
+                              struct error *take_error) ERROR_MUST_CHECK;
 
 /* wait.c: a wake-up from the pump thread to one waiting thread. */
 struct signal {

@@ -109,12 +109,20 @@ find_method(struct rpc_call *call)
         call->unknown_path = xstrndup(path, length);
 }
 
+static struct error *
+unknown_method(const struct rpc_call *call)
+{
+    const char *alias = call->server->alias;
+    return error_new(ERROR_UNIMPLEMENTED, "unknown method '%s'%s%s", call->unknown_path,
+                     alias != NULL ? " on " : "", alias != NULL ? alias : "");
+}
+
 static void
 dispatch(struct rpc_call *call)
 {
     struct error *error;
     if (call->method == NULL)
-        error = error_new(ERROR_UNIMPLEMENTED, "unknown method '%s'", call->unknown_path);
+        error = unknown_method(call);
     else
         error = admit(call);
     if (error != NULL)
