@@ -77,7 +77,8 @@ class Run:
         """A small, known environment: no proxies, no settings of the caller."""
         env = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8",
                "HOME": self.directory, MARKER: self.directory, "GRPC_ENABLE_FORK_SUPPORT": "0"}
-        for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS"):
+        for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS",
+                     "VTAGENT_TEST_SESSION"):
             if name in os.environ:
                 env[name] = os.environ[name]
         env.update(extra or {})

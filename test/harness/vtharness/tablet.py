@@ -18,8 +18,8 @@ loose_innodb_buffer_pool_dump_at_shutdown = 0
 
 class Tablet:
     def __init__(self, cluster, uid, kind="replica", agent_flags=(), supervisor_flags=(),
-                 restores=True):
-        self.cluster, self.uid, self.kind = cluster, uid, kind
+                 restores=True, spelling="today"):
+        self.cluster, self.uid, self.kind, self.spelling = cluster, uid, kind, spelling
         self.alias = f"{cluster.cell_name}-{uid:010d}"
         self.directory = os.path.join(cluster.data_root, f"vt_{uid:010d}")
         self.mysql_socket = os.path.join(self.directory, "mysql.sock")
@@ -34,19 +34,30 @@ class Tablet:
     def _name(self, face):
         return f"{self.cluster.prefix}{face}-{self.uid}"
 
+    def _command(self, face, vitess_name, flags):
+        """`vtagent FACE --a-b=v`, or as it was typed in 2018: `vttablet -a_b v`."""
+        if self.spelling == "today":
+            return [self.cluster.run.vtagent(), face, *flags]
+        words = []
+        for flag in flags:
+            name, mark, value = flag.partition("=")
+            words += ["-" + name.lstrip("-").replace("-", "_"), *([value] if mark else [])]
+        return [self.cluster.run.vtagent(vitess_name), *words]
+
     def _supervisor_argv(self, flags):
-        return [self.cluster.run.vtagent(), "mysqld", f"--tablet-uid={self.uid}",
-                f"--mysql-port={self.mysql_port}", f"--socket-file={self.control_socket}",
-                "--shutdown-wait-time=60s", *flags]
+        return self._command("mysqld", "mysqlctld", [
+            f"--tablet-uid={self.uid}", f"--mysql-port={self.mysql_port}",
+            f"--socket-file={self.control_socket}", "--shutdown-wait-time=60s", *flags])
 
     def _agent_argv(self, flags, restores):
         cluster = self.cluster
-        return [cluster.run.vtagent(), "tablet", *cluster.topology_flags(), *cluster.storage_flags(),
-                f"--tablet-path={self.alias}", "--tablet-hostname=127.0.0.1",
-                f"--init-keyspace={cluster.keyspace}", f"--init-shard={cluster.shard}",
-                f"--init-tablet-type={self.kind}", f"--port={self.http_port}",
-                f"--grpc-port={self.grpc_port}", f"--mysqlctl-socket={self.control_socket}",
-                *(["--restore-from-backup"] if restores else []), *flags]
+        return self._command("tablet", "vttablet", [
+            *cluster.topology_flags(), *cluster.storage_flags(), f"--tablet-path={self.alias}",
+            "--tablet-hostname=127.0.0.1", f"--init-keyspace={cluster.keyspace}",
+            f"--init-shard={cluster.shard}", f"--init-tablet-type={self.kind}",
+            f"--port={self.http_port}", f"--grpc-port={self.grpc_port}",
+            f"--mysqlctl-socket={self.control_socket}",
+            *(["--restore-from-backup"] if restores else []), *flags])
 
     # ---- life ----
     def start(self, waits=True):
