@@ -11,27 +11,42 @@
 #include "agent/base/error.h"
 #include "backup/storage.h"
 
-/* Where a server keeps its files; from my.cnf. */
+/* Where a server keeps its files; from my.cnf. Absolute paths, without a slash at the end. */
 struct backup_directories {
+    char *mycnf;                                        /* the file they came from */
     char *data, *innodb_data, *innodb_log, *binary_log; /* binary_log: folder of log-bin */
+    char *log_bin, *relay_log;                          /* prefixes of files */
+    char *relay_log_index, *relay_log_info;             /* files */
+    struct strv data_file_names;                        /* of the InnoDB system tablespace */
 };
 void backup_directories_done(struct backup_directories *directories);
-/* Reads them from a my.cnf ("[mysqld]" section, dashes and underscores equal). */
+/* Reads them from a my.cnf ("[mysqld]" section, dashes and underscores equal). FAILED_PRECONDITION
+ * when there is no datadir. */
 struct error *backup_directories_read(const char *mycnf_path,
                                       struct backup_directories *ret) ERROR_MUST_CHECK;
+/* The directory of a FileEntry's base; NULL for an unknown one. */
+const char *backup_directories_of_base(const struct backup_directories *directories,
+                                       const char *base);
 
+/* Called on the thread that called backup_take or restore_copy, about once a second and at the end.
+ */
 typedef void (*backup_progress)(uint64_t done_bytes, uint64_t total_bytes, const char *text,
                                 void *data);
+
+#define BACKUP_THREADS_MOST 64
+
+/* "2026-11-23.055542.zone1-0000000102"; caller frees. */
+char *backup_name(int64_t start_time_ns, const char *alias);
 
 struct backup_take_options {
     const char *keyspace, *shard, *alias; /* "zone1-0000000102" */
     const char *position, *purged_position, *server_uuid, *mysql_version, *hostname;
     bool is_upgrade_safe;
-    int concurrency;         /* threads, >= 1 */
+    int concurrency;         /* threads, 1 to BACKUP_THREADS_MOST */
     const char *compression; /* "pgzip" (gzip), "pargzip", "zstd", "lz4", "none" */
     int compression_level;
     int64_t start_time_ns;
-    backup_progress on_progress;
+    backup_progress on_progress; /* may be NULL */
     void *progress_data;
 };
 /* Copies the files of a stopped mysqld. The MANIFEST is written last, or the backup's folder is
@@ -42,27 +57,58 @@ struct error *backup_take(struct storage *storage, const struct backup_directori
 
 /* Choosing: newest usable full backup (Vitess's rules, facts 1.5, 2.5). NOT_FOUND "no backup" when
  * there is none at all; FAILED_PRECONDITION "no complete backup" when none is usable; why each was
- * skipped is appended to `ret_notes` (may be NULL). */
+ * skipped is appended to `ret_notes` (may be NULL). Any other error of the storage is returned: an
+ * older backup is not taken because the newest could not be looked at.
+ * not_after_ns: 0 for the latest. server_version: manifest_version_text(), or "" to skip the rule.
+ * Name, keyspace and shard of the result are those of its place, whatever the MANIFEST says. */
 struct manifest;
 struct error *restore_choose(struct storage *storage, const char *keyspace, const char *shard,
                              int64_t not_after_ns, const char *server_version,
                              struct cancel *cancel, struct strv *ret_notes,
                              struct manifest **ret_manifest) ERROR_MUST_CHECK;
+/* The MANIFEST of one backup, as restore_choose returns it. */
+struct error *restore_open(struct storage *storage, const char *keyspace, const char *shard,
+                           const char *name, struct cancel *cancel,
+                           struct manifest **ret_manifest) ERROR_MUST_CHECK;
 /* Everything that can be checked before local data is deleted: all objects exist (and have the
- * stored size if known), the space suffices counting what will be deleted, names stay inside. */
+ * stored size if known), their compression is known, the space suffices counting what will be
+ * deleted. */
 struct error *restore_check(struct storage *storage, const struct manifest *manifest,
                             const struct backup_directories *directories,
                             struct cancel *cancel) ERROR_MUST_CHECK;
-/* Deletes the server's data (not my.cnf), then copies and verifies. */
+/* Deletes the server's data, binary logs and relay logs; not my.cnf, and not the directories
+ * themselves, which may be mount points. */
+struct error *restore_wipe(const struct backup_directories *directories) ERROR_MUST_CHECK;
 struct restore_options {
-    int concurrency;
-    backup_progress on_progress;
+    int concurrency;             /* threads, 1 to BACKUP_THREADS_MOST */
+    backup_progress on_progress; /* may be NULL; bytes are stored bytes */
     void *progress_data;
 };
-struct error *restore_wipe(const struct backup_directories *directories) ERROR_MUST_CHECK;
+/* Copies and verifies; durable when it returns NULL. The first error ends it; what was copied stays
+ * (the caller's marker says that it is unfinished, and the next attempt wipes it). */
 struct error *restore_copy(struct storage *storage, const struct manifest *manifest,
                            const struct backup_directories *directories,
                            const struct restore_options *options,
                            struct cancel *cancel) ERROR_MUST_CHECK;
+
+/* What is in a shard's directory, for people. Sorted by name: the newest is last. */
+struct backup_summary {
+    char *name;
+    char *alias;      /* "" when the name does not say */
+    int64_t time_ns;  /* 0 when neither MANIFEST nor name say */
+    bool is_complete; /* its MANIFEST can be read */
+    char *problem;    /* why not; "" */
+    char *method, *engine, *position, *mysql_version;
+    size_t file_count;
+    uint64_t stored_bytes, plain_bytes; /* plain: 0 when unknown */
+};
+struct backup_list {
+    struct backup_summary *items;
+    size_t count;
+};
+struct error *backup_list_read(struct storage *storage, const char *keyspace, const char *shard,
+                               struct cancel *cancel,
+                               struct backup_list *ret_list) ERROR_MUST_CHECK;
+void backup_list_done(struct backup_list *list);
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "agent/base/buffer.h"
 #include "agent/base/error.h"
+#include "agent/base/memory.h"
 
 #define MANIFEST_NAME "MANIFEST"
 #define MANIFEST_LIMIT_BYTES (64u << 20)
@@ -31,7 +32,19 @@ struct manifest {
     bool has_vtagent_details;
     char *quiesce_mode;     /* "stop" */
     int64_t unavailable_ms; /* how long mysqld was down; -1 unknown */
+    struct strv
+        empty_directories; /* databases without a file, below Data: FileEntries cannot say */
 };
+#define MANIFEST_ENTRIES_MOST 1000000u
+#define MANIFEST_HASH_TEXT_BYTES 9u
+/* All strings "", no entries. */
+struct manifest *manifest_new(void);
+/* Entries are zeroed; fill them in place. */
+void manifest_set_entry_count(struct manifest *manifest, size_t count);
+/* CRC-32 as the MANIFEST writes it. */
+void manifest_format_hash(uint32_t crc32, char text[MANIFEST_HASH_TEXT_BYTES]);
+/* A path of the kind that FileEntries hold: relative, no empty, "." or ".." component. */
+bool manifest_name_is_safe(const char *name);
 /* Refuses: wrong types, positions that do not parse, names that leave their base, more than
  * 1,000,000 entries. Errors say what is wrong and where. */
 struct error *manifest_parse(const char *text, size_t size,
@@ -39,7 +52,12 @@ struct error *manifest_parse(const char *text, size_t size,
 void manifest_print(const struct manifest *manifest, struct buffer *buffer);
 void manifest_free(struct manifest *manifest);
 void manifest_freep(struct manifest **manifest);
-/* NULL when a server of this version may restore it; else why not (FAILED_PRECONDITION). */
+/* The version text that belongs into a MANIFEST: "Ver 8.0.40 MySQL Community Server - GPL". */
+char *manifest_version_text(const char *version, const char *version_comment);
+/* Both texts name the same flavor and version: no upgrade is needed. */
+bool manifest_version_is_same(const struct manifest *manifest, const char *server_version);
+/* `server_version` is such a text too, or "" for unknown (everything is accepted).
+ * NULL when a server of this version may restore it; else why not (FAILED_PRECONDITION). */
 struct error *manifest_check_version(const struct manifest *manifest,
                                      const char *server_version) ERROR_MUST_CHECK;
 

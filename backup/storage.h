@@ -28,7 +28,8 @@ struct storage_interface {
                                 const char *name, const char *object,
                                 struct storage_writer **ret_writer);
     struct error *(*write)(struct storage_writer *, const void *data, size_t size);
-    /* Durable when it returns NULL. Frees the writer either way. */
+    /* The bytes are durable when it returns NULL, the name by the next put() at the latest. Frees
+     * the writer either way; a failed object is gone. */
     struct error *(*close_write)(struct storage_writer *);
     void (*abort_write)(struct storage_writer *);
     /* Publishes a small object at once, durable, only if it is new. */
@@ -55,7 +56,16 @@ struct storage {
  */
 struct error *storage_file_new(const char *root, bool wants_write,
                                struct storage **ret_storage) ERROR_MUST_CHECK;
+/* For tests: a storage in memory that can be told to misbehave. Any thread. */
 struct storage *storage_memory_new(void);
+/* Bytes it takes before "no space left" (RESOURCE_EXHAUSTED). */
+void storage_memory_set_limit(struct storage *storage, uint64_t limit_bytes);
+/* Every open_write (or put) of this object name fails with UNAVAILABLE; NULL: none. */
+void storage_memory_fail_object(struct storage *storage, const char *object);
+/* The stored bytes of an object, to look at and to spoil; NULL when there is none. Borrowed until
+ * the object or the storage goes. */
+struct buffer *storage_memory_object(struct storage *storage, const char *directory,
+                                     const char *name, const char *object);
 /* By --backup-storage-implementation and --file-backup-storage-root. */
 struct storage_options {
     const char *implementation; /* "file" */
@@ -65,6 +75,13 @@ struct error *storage_open(const struct storage_options *options, bool wants_wri
                            struct storage **ret_storage) ERROR_MUST_CHECK;
 void storage_free(struct storage *storage);
 void storage_freep(struct storage **storage);
+
+/* One component of a path: no '/', not "." or "..", not empty, not too long. */
+#define STORAGE_NAME_LIMIT_BYTES 240u
+bool storage_name_is_safe(const char *name);
+/* For implementations: "ks/shard" of safe components, and safe names (NULL: not looked at). */
+struct error *storage_check_names(const char *directory, const char *name,
+                                  const char *object) ERROR_MUST_CHECK;
 
 /* Reads a whole small object (limit_bytes, RESOURCE_EXHAUSTED). */
 struct error *storage_get(struct storage *storage, struct cancel *cancel, const char *directory,
