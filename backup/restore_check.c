@@ -89,22 +89,24 @@ existing_ancestor(const char *path)
     return ancestor;
 }
 
-static struct error *
-find_need(struct space_need needs[BASE_COUNT], const char *path, struct space_need **ret_need)
+/* NULL when the path cannot be looked at. At most BASE_COUNT devices are asked for. */
+static struct space_need *
+find_need(struct space_need needs[BASE_COUNT], const char *path)
 {
     CLEANUP(freep) char *ancestor = existing_ancestor(path);
     struct stat status;
     if (stat(ancestor, &status) != 0)
-        return error_new(ERROR_INTERNAL, "look at '%s'", ancestor);
-    size_t i = 0;
-    while (needs[i].path != NULL && needs[i].device != status.st_dev)
-        i++; /* at most BASE_COUNT devices are asked for */
-    if (needs[i].path == NULL) {
-        needs[i].path = ancestor;
-        needs[i].device = status.st_dev;
-        ancestor = NULL;
+        return NULL;
+    for (size_t i = 0; i < BASE_COUNT; i++) {
+        if (needs[i].path != NULL && needs[i].device != status.st_dev)
+            continue;
+        if (needs[i].path == NULL) {
+            needs[i].path = ancestor;
+            needs[i].device = status.st_dev;
+            ancestor = NULL;
+        }
+        return &needs[i];
     }
-    *ret_need = &needs[i];
     return NULL;
 }
 
@@ -129,10 +131,11 @@ check_space(const struct backup_directories *directories, const uint64_t needed[
     struct error *error = NULL;
     for (size_t i = 0; i < BASE_COUNT && error == NULL; i++) {
         const char *path = backup_directories_of_base(directories, bases[i]);
-        struct space_need *need = NULL;
-        error = find_need(needs, path, &need);
-        if (error != NULL)
+        struct space_need *need = find_need(needs, path);
+        if (need == NULL) {
+            error = error_new(ERROR_FAILED_PRECONDITION, "'%s' cannot be looked at", path);
             break;
+        }
         need->needed_bytes += needed[i];
         bool is_counted = false; /* two bases may share a directory */
         for (size_t j = 0; j < i; j++)
