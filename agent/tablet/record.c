@@ -45,7 +45,7 @@ static void
 clear_ports(Topodata__Tablet *record)
 {
     for (size_t i = 0; i < record->n_port_map; i++)
-        topodata__tablet__port_map_entry__free_unpacked(record->port_map[i], NULL);
+        protobuf_c_message_free_unpacked(&record->port_map[i]->base, NULL);
     free(record->port_map);
     record->port_map = NULL;
     record->n_port_map = 0;
@@ -69,7 +69,7 @@ static void
 set_tags(Topodata__Tablet *record, const struct strv *names, const struct strv *values)
 {
     for (size_t i = 0; i < record->n_tags; i++)
-        topodata__tablet__tags_entry__free_unpacked(record->tags[i], NULL);
+        protobuf_c_message_free_unpacked(&record->tags[i]->base, NULL);
     free(record->tags);
     record->tags = NULL;
     record->n_tags = 0;

@@ -212,7 +212,7 @@ walk_on_loop(void *data)
         return;
     if (call->event == EVENT_STOP)
         tablet->shutdown_time_ns = clock_wall_ns();
-    char text[160];
+    char text[320];
     snprintf(text, sizeof(text), "%s: %s -> %s, type %s", states_event_name(call->event),
              states_name(before.state), states_name(tablet->role.state),
              tablet_type_name(tablet->role.type));
@@ -343,7 +343,7 @@ set_health_on_loop(void *data)
     fill_snapshot(tablet, &after);
     if (before.is_serving == after.is_serving)
         return;
-    char text[160];
+    char text[320];
     snprintf(text, sizeof(text), "%s: %s", after.is_serving ? "serving" : "not serving",
              after.reason);
     tablet_remember(tablet, text);

@@ -46,7 +46,7 @@ void tablet_set_caught_up(struct tablet_context *context);
 #define TABLET_HISTORY 16
 struct tablet_transition {
     int64_t time_ns;
-    char text[160];
+    char text[320];
 };
 struct tablet_job {
     char name[32]; /* "" when none runs */
