@@ -168,9 +168,11 @@ channel_start_call(struct rpc_channel *channel, const char *path, const struct c
                        channel->target);
     }
     start.metadata_count = auth_client_fill(&channel->auth, start.metadata);
-    start.call = grpc_channel_create_call(
-        channel->core, NULL, GRPC_PROPAGATE_DEFAULTS, rpc_pump_queue(channel->pump),
-        grpc_slice_from_copied_string(path), NULL, core_deadline(cancel), NULL);
+    grpc_slice method = grpc_slice_from_copied_string(path);
+    start.call = grpc_channel_create_call(channel->core, NULL, GRPC_PROPAGATE_DEFAULTS,
+                                          rpc_pump_queue(channel->pump), method, NULL,
+                                          core_deadline(cancel), NULL);
+    grpc_slice_unref(method);
     pthread_mutex_unlock(&channel->lock);
     return start;
 }
