@@ -38,7 +38,7 @@ def _find(name):
             if os.access(program, os.X_OK):
                 return Flavor(name, os.path.dirname(os.path.dirname(program)), program)
         return None
-    root = _mysql_root()
+    root = os.path.realpath(_mysql_root())
     program = os.path.join(root, "sbin", "mysqld")
     return Flavor(name, root, program) if os.access(program, os.X_OK) else None
 
