@@ -1,0 +1,200 @@
+/* Probes and the status page. The numbers are in pages_numbers.c. */
+#include "agent/pages.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "agent/base/clock.h"
+#include "agent/base/memory.h"
+
+#define PLAIN "text/plain; charset=utf-8"
+
+static struct page
+good(struct buffer *body)
+{
+    buffer_append_text(body, "ok\n");
+    return (struct page){200, PLAIN};
+}
+
+/* A state that serves on purpose; SPARE, backups and demoted primaries do not. */
+static bool
+should_serve(const struct pages_picture *picture)
+{
+    const struct tablet_view *view = &picture->view;
+    if (view->state == STATE_STARTING || view->state == STATE_STOPPED)
+        return true;
+    if (view->state == STATE_FOLLOWING)
+        return view->snapshot.type != TOPODATA__TABLET_TYPE__SPARE;
+    return view->state == STATE_PRIMARY || view->state == STATE_DRAINED;
+}
+
+struct page
+page_livez(const struct pages_picture *picture, struct buffer *body)
+{
+    (void)picture; /* that the loop answers is the point */
+    return good(body);
+}
+
+struct page
+page_startupz(const struct pages_picture *picture, struct buffer *body)
+{
+    if (picture->is_started)
+        return good(body);
+    buffer_appendf(body, "starting: %s\n", picture->start_step);
+    return (struct page){503, PLAIN};
+}
+
+struct page
+page_healthz(const struct pages_picture *picture, struct buffer *body)
+{
+    if (picture->view.snapshot.is_serving || !should_serve(picture))
+        return good(body);
+    buffer_appendf(body, "500 internal server error: vttablet is not serving: %s\n",
+                   picture->view.snapshot.reason);
+    return (struct page){500, PLAIN};
+}
+
+struct page
+page_readyz(const struct pages_picture *picture, struct buffer *body)
+{
+    bool is_spare = picture->view.state == STATE_FOLLOWING && !should_serve(picture);
+    bool is_ready =
+        picture->view.snapshot.is_serving || (is_spare && picture->health.probe.server_answers);
+    if (picture->is_started && is_ready)
+        return good(body);
+    buffer_appendf(body, "not ready: %s\n",
+                   picture->is_started ? picture->view.snapshot.reason : picture->start_step);
+    return (struct page){503, PLAIN};
+}
+
+struct page
+page_debug_health(const struct pages_picture *picture, struct buffer *body)
+{
+    if (picture->view.snapshot.is_serving || !should_serve(picture)) {
+        buffer_append_text(body, "ok");
+        return (struct page){200, PLAIN};
+    }
+    buffer_appendf(body, "not ok: %s", picture->view.snapshot.reason);
+    return (struct page){500, PLAIN};
+}
+
+/* ---- The status page ---- */
+
+static void
+line(struct buffer *body, const char *name, const char *value)
+{
+    buffer_appendf(body, "%-14s %s\n", name, value);
+}
+
+static void
+time_line(struct buffer *body, const char *name, int64_t time_ns)
+{
+    char text[32];
+    clock_format_rfc3339(time_ns, text);
+    line(body, name, text);
+}
+
+static const char *
+state_word(enum replication_state state)
+{
+    switch (state) {
+    case REPLICATION_RUNNING:
+        return "running";
+    case REPLICATION_CONNECTING:
+        return "connecting";
+    case REPLICATION_STOPPED:
+        return "stopped";
+    case REPLICATION_UNKNOWN:
+    default:
+        return "unknown";
+    }
+}
+
+static void
+print_identity(const struct pages_picture *picture, struct buffer *body)
+{
+    const struct tablet_identity *identity = picture->identity;
+    const struct tablet_snapshot *snapshot = &picture->view.snapshot;
+    line(body, "tablet", identity->alias_text);
+    buffer_appendf(body, "%-14s %s/%s\n", "shard", identity->keyspace, identity->shard);
+    line(body, "type", tablet_type_name(snapshot->type));
+    buffer_appendf(body, "%-14s %s:%d, gRPC %d\n", "address", identity->hostname,
+                   identity->http_port, identity->grpc_port);
+    buffer_appendf(body, "%-14s %s:%d\n", "mysqld", identity->mysql_hostname,
+                   (int)snapshot->mysql_port);
+    line(body, "version", VTAGENT_VERSION);
+    time_line(body, "started", picture->start_time_ns);
+    if (snapshot->term_start_ns != 0)
+        time_line(body, "primary since", snapshot->term_start_ns);
+}
+
+static void
+print_state(const struct pages_picture *picture, struct buffer *body)
+{
+    const struct tablet_view *view = &picture->view;
+    buffer_appendf(body, "\n%-14s %s: %s\n", "state",
+                   view->snapshot.is_serving ? "SERVING" : "NOT_SERVING", view->snapshot.reason);
+    if (!picture->is_started)
+        line(body, "starting", picture->start_step);
+    if (view->publish_error[0] != '\0')
+        line(body, "not published", view->publish_error);
+    if (view->job.name[0] != '\0')
+        buffer_appendf(body, "%-14s %s: %llu of %llu MB\n", "job", view->job.name,
+                       (unsigned long long)view->job.done_bytes >> 20,
+                       (unsigned long long)view->job.total_bytes >> 20);
+}
+
+static void
+print_replication(const struct health_probe *probe, struct buffer *body)
+{
+    if (!probe->is_replica)
+        return;
+    buffer_appendf(body, "%-14s from %s, IO %s, SQL %s", "replication", probe->source,
+                   state_word(probe->io_state), state_word(probe->sql_state));
+    if (!probe->is_lag_unknown)
+        buffer_appendf(body, ", %u s behind", (unsigned)probe->lag_seconds);
+    buffer_append_char(body, '\n');
+    if (probe->replication_error[0] != '\0')
+        line(body, "", probe->replication_error);
+}
+
+struct page
+page_status(const struct pages_picture *picture, struct buffer *body)
+{
+    print_identity(picture, body);
+    print_state(picture, body);
+    print_replication(&picture->health.probe, body);
+    if (picture->view.history_count > 0)
+        buffer_append_text(body, "\nlast changes, newest first\n");
+    for (size_t i = 0; i < picture->view.history_count; i++) {
+        char time[32];
+        clock_format_rfc3339(picture->view.history[i].time_ns, time);
+        buffer_appendf(body, "  %s  %s\n", time, picture->view.history[i].text);
+    }
+    return (struct page){200, PLAIN};
+}
+
+page_function
+pages_find(const char *path)
+{
+    static const struct {
+        const char *path;
+        page_function function;
+    } pages[] = {
+        {"/", page_status},
+        {"/debug/status", page_status},
+        {"/debug/vars", page_vars},
+        {"/debug/health", page_debug_health},
+        {"/debug/liveness", page_livez},
+        {"/healthz", page_healthz},
+        {"/livez", page_livez},
+        {"/readyz", page_readyz},
+        {"/startupz", page_startupz},
+        {"/metrics", page_metrics},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(pages); i++) {
+        if (str_equal(pages[i].path, path))
+            return pages[i].function;
+    }
+    return NULL;
+}

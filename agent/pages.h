@@ -1,0 +1,44 @@
+/* What the HTTP port shows, as pure functions from a picture of the agent to text. */
+#ifndef VTAGENT_PAGES_H
+#define VTAGENT_PAGES_H
+
+#include "agent/base/buffer.h"
+#include "agent/health.h"
+#include "agent/metrics.h"
+#include "agent/tablet/tablet_internal.h"
+
+#ifndef VTAGENT_VERSION
+#define VTAGENT_VERSION "unknown"
+#endif
+
+/* Everything a page may show; borrowed. */
+struct pages_picture {
+    const struct tablet_identity *identity;
+    struct tablet_view view;
+    struct health_view health;
+    bool is_started;
+    const char *start_step; /* what the start waits for; "" once started */
+    int64_t start_time_ns, now_ns;
+    const struct metrics *metrics;
+    struct process_stats process;
+};
+
+struct page {
+    int status; /* HTTP */
+    const char *content_type;
+};
+typedef struct page (*page_function)(const struct pages_picture *picture, struct buffer *body);
+/* The page of a path; NULL when there is none. */
+page_function pages_find(const char *path);
+
+struct page page_vars(const struct pages_picture *picture, struct buffer *body);
+struct page page_metrics(const struct pages_picture *picture, struct buffer *body);
+struct page page_status(const struct pages_picture *picture, struct buffer *body);
+/* Vitess's /healthz: 500 when the tablet should serve and does not. */
+struct page page_healthz(const struct pages_picture *picture, struct buffer *body);
+struct page page_debug_health(const struct pages_picture *picture, struct buffer *body);
+struct page page_readyz(const struct pages_picture *picture, struct buffer *body);
+struct page page_startupz(const struct pages_picture *picture, struct buffer *body);
+struct page page_livez(const struct pages_picture *picture, struct buffer *body);
+
+#endif
