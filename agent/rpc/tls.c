@@ -190,7 +190,10 @@ fetch(void *data, grpc_ssl_server_certificate_config **ret_config)
         return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_FAIL;
     }
     grpc_ssl_pem_key_cert_pair pair = {pem.key, pem.certificate};
-    *ret_config = grpc_ssl_server_certificate_config_create(pem.roots, &pair, 1);
+    /* The core asserts that there are roots, though it has no use for them when it asks clients for
+     * no certificate. */
+    *ret_config = grpc_ssl_server_certificate_config_create(
+        pem.roots != NULL ? pem.roots : pem.certificate, &pair, 1);
     pem_done(&pem);
     pthread_mutex_lock(&listener->lock);
     listener->has_loaded = true;

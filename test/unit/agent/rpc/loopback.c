@@ -59,13 +59,30 @@ hook_job(void *data)
     free(job);
 }
 
+static struct error *
+long_error(void)
+{
+    struct buffer text = BUFFER_INIT;
+    buffer_append_text(&text, "a");
+    for (int i = 0; i < 10000; i++)
+        buffer_append_text(&text, "\xc3\xa9");
+    struct error *error = error_new(ERROR_ABORTED, "%s", buffer_text(&text));
+    buffer_done(&text);
+    return error;
+}
+
 static void
 on_hook(struct rpc_call *call, const ProtobufCMessage *message, void *data)
 {
     (void)data;
+    const Tabletmanagerdata__ExecuteHookRequest *request = (const void *)message;
+    if (strcmp(request->name, "long") == 0) {
+        rpc_call_finish(call, NULL, long_error());
+        return;
+    }
     struct hook_job *job = xcalloc(1, sizeof(*job));
     job->call = call;
-    job->request = (const void *)message;
+    job->request = request;
     worker_submit(loopback.worker, hook_job, job);
 }
 
