@@ -10,6 +10,7 @@
 
 #include "agent/base/memory.h"
 #include "backup/codec.h"
+#include "backup/gzip_header.h"
 
 #define GZIP_OUTPUT_BYTES (256u * 1024)
 #define GZIP_PIECE_BYTES (1u << 30) /* both libraries count in 32 bits */
@@ -168,55 +169,62 @@ gzip_encoder_new(int level)
 struct gzip_decoder {
     struct codec_stream base;
     struct inflate_state state;
-    bool is_between_members; /* at a member's end: the next byte starts another */
+    struct gzip_header header;
+    bool is_inside_body;
+    bool is_inside_member;
     bool has_member;
     uint8_t output[GZIP_OUTPUT_BYTES];
 };
 
-static void
-gzip_start_member(struct gzip_decoder *decoder)
+static struct error *
+gzip_read_header(struct gzip_decoder *decoder, const uint8_t **bytes, size_t *size)
 {
+    decoder->is_inside_member = true;
+    if (!gzip_header_read(&decoder->header, bytes, size))
+        return error_new(ERROR_DATA_LOSS, "%s",
+                         decoder->has_member ? "bytes that are not gzip follow the gzip stream"
+                                             : "not a gzip stream");
+    if (decoder->header.state != GZIP_HEADER_DONE)
+        return NULL;
     isal_inflate_reset(&decoder->state);
-    decoder->state.crc_flag = ISAL_GZIP;
-    decoder->is_between_members = false;
-    decoder->has_member = true;
+    decoder->state.crc_flag = ISAL_GZIP_NO_HDR_VER;
+    decoder->is_inside_body = true;
+    decoder->header = (struct gzip_header){.state = GZIP_HEADER_FIXED};
+    return NULL;
 }
 
 static struct error *
-gzip_inflate_error(const struct gzip_decoder *decoder, int result)
+gzip_inflate_error(int result)
 {
-    (void)decoder;
-    switch (result) {
-    case ISAL_INVALID_WRAPPER:
-        return error_new(ERROR_DATA_LOSS, "not a gzip header where a member should start");
-    case ISAL_INCORRECT_CHECKSUM:
+    if (result == ISAL_INCORRECT_CHECKSUM)
         return error_new(ERROR_DATA_LOSS, "gzip checksum does not match");
-    default:
-        return error_new(ERROR_DATA_LOSS, "gzip stream is corrupted (ISA-L error %d)", result);
-    }
+    return error_new(ERROR_DATA_LOSS, "gzip stream is corrupted (ISA-L error %d)", result);
 }
 
+/* Inflates what is there of the present member's body and trailer. */
 static struct error *
-gzip_inflate(struct gzip_decoder *decoder)
+gzip_read_body(struct gzip_decoder *decoder, const uint8_t **bytes, size_t *size)
 {
     struct inflate_state *state = &decoder->state;
-    bool is_full = false;
-    while (state->avail_in > 0 || is_full) {
-        if (decoder->is_between_members)
-            gzip_start_member(decoder);
+    size_t piece = *size < GZIP_PIECE_BYTES ? *size : GZIP_PIECE_BYTES;
+    state->next_in = (uint8_t *)(uintptr_t)*bytes;
+    state->avail_in = (uint32_t)piece;
+    do {
         state->next_out = decoder->output;
         state->avail_out = sizeof(decoder->output);
         int result = isal_inflate(state);
         if (result < 0 || result > ISAL_OUT_OVERFLOW)
-            return gzip_inflate_error(decoder, result);
+            return gzip_inflate_error(result);
         size_t made = sizeof(decoder->output) - state->avail_out;
         if (made > 0)
             TRY(decoder->base.sink(decoder->output, made, decoder->base.sink_data));
-        is_full = state->avail_out == 0;
-        if (state->block_state == ISAL_BLOCK_FINISH) {
-            decoder->is_between_members = true;
-            is_full = false;
-        }
+    } while (state->block_state != ISAL_BLOCK_FINISH &&
+             (state->avail_in > 0 || state->avail_out == 0));
+    *bytes += piece - state->avail_in;
+    *size -= piece - state->avail_in;
+    if (state->block_state == ISAL_BLOCK_FINISH) {
+        decoder->is_inside_body = decoder->is_inside_member = false;
+        decoder->has_member = true;
     }
     return NULL;
 }
@@ -227,12 +235,10 @@ gzip_decoder_push(struct codec_stream *stream, const void *data, size_t size)
     struct gzip_decoder *decoder = (struct gzip_decoder *)stream;
     const uint8_t *bytes = data;
     while (size > 0) {
-        size_t piece = size < GZIP_PIECE_BYTES ? size : GZIP_PIECE_BYTES;
-        decoder->state.next_in = (uint8_t *)(uintptr_t)bytes;
-        decoder->state.avail_in = (uint32_t)piece;
-        TRY(gzip_inflate(decoder));
-        bytes += piece;
-        size -= piece;
+        if (decoder->is_inside_body)
+            TRY(gzip_read_body(decoder, &bytes, &size));
+        else
+            TRY(gzip_read_header(decoder, &bytes, &size));
     }
     return NULL;
 }
@@ -241,10 +247,10 @@ static struct error *
 gzip_decoder_finish(struct codec_stream *stream)
 {
     struct gzip_decoder *decoder = (struct gzip_decoder *)stream;
+    if (decoder->is_inside_member)
+        return error_new(ERROR_DATA_LOSS, "gzip stream is truncated");
     if (!decoder->has_member)
         return error_new(ERROR_DATA_LOSS, "gzip stream is empty");
-    if (!decoder->is_between_members)
-        return error_new(ERROR_DATA_LOSS, "gzip stream is truncated");
     return NULL;
 }
 
@@ -263,7 +269,6 @@ gzip_decoder_new(void)
     struct gzip_decoder *decoder = xcalloc(1, sizeof(*decoder));
     decoder->base.interface = &gzip_decoder_interface;
     isal_inflate_init(&decoder->state);
-    decoder->is_between_members = true;
     return &decoder->base;
 }
 
