@@ -5,7 +5,12 @@
 #include "agent/rpc/rpc.h"
 #include "agent/tablet/tablet.h"
 
-/* The rows for rpc_server_start; static. `context` becomes each row's data. */
+/* The rows for rpc_server_start. They belong to the service behind them, which lives until
+ * handlers_free(); `context` must live as long. Methods without a row are the server's to refuse.
+ */
 const struct rpc_method *handlers_methods(struct tablet_context *context, size_t *ret_count);
+/* After rpc_server_stop(), when no call is left; the loop's timers must be free to go: on the
+ * loop's thread, or after the loop ended. NULL is fine. */
+void handlers_free(const struct rpc_method *methods);
 
 #endif

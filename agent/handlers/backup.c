@@ -1,0 +1,163 @@
+/* Backup and RestoreFromBackup: checks of the request; the work is a job's. */
+#include <string.h>
+
+#include "agent/base/clock.h"
+#include "agent/base/log.h"
+#include "agent/handlers/message.h"
+#include "agent/handlers/service.h"
+#include "agent/job/job.h"
+
+static void
+on_line(int level, const char *text, void *data)
+{
+    handler_send_event(data, level, text);
+}
+
+static struct error *
+refuse_primary(bool is_primary)
+{
+    if (!is_primary)
+        return NULL;
+    return error_new(ERROR_UNKNOWN, "type PRIMARY cannot take backup. if you really need to do "
+                                    "this, rerun the backup command with --allow_primary");
+}
+
+/* We may not have heard yet that somebody made us a primary. */
+static struct error *
+check_type(struct handler_call *call)
+{
+    struct tablet_snapshot snapshot;
+    tablet_get_snapshot(call->context->tablet, &snapshot);
+    TRY(refuse_primary(snapshot.type == TOPODATA__TABLET_TYPE__PRIMARY));
+    Topodata__Tablet *record = NULL;
+    TRY(topo_get_tablet(call->context->topo, call->cancel, &call->context->identity->alias, &record,
+                        NULL));
+    bool is_primary = record->type == TOPODATA__TABLET_TYPE__PRIMARY;
+    topodata__tablet__free_unpacked(record, NULL);
+    return refuse_primary(is_primary);
+}
+
+static bool
+is_listed(const Tabletmanagerdata__BackupRequest__InitSQL *init_sql, Topodata__TabletType type)
+{
+    for (size_t i = 0; i < init_sql->n_tablet_types; i++)
+        if (init_sql->tablet_types[i] == type)
+            return true;
+    return false;
+}
+
+static struct error *
+run_init_queries(struct handler_call *call, const Tabletmanagerdata__BackupRequest__InitSQL *init,
+                 int64_t timeout_ms)
+{
+    CLEANUP(cancel_unrefp) struct cancel *cancel = cancel_new_child(call->cancel, timeout_ms);
+    CLEANUP(dba_done) struct dba dba = {0};
+    TRY(dba_take(call->context, cancel, &dba));
+    for (size_t i = 0; i < init->n_queries; i++) {
+        CLEANUP(db_result_freep) struct db_result *result = NULL;
+        TRY(error_wrap(db_query(dba.db, cancel, DB_NO_LIMIT, init->queries[i], &result),
+                       "init SQL query %zu", i + 1));
+    }
+    return NULL;
+}
+
+static struct error *
+run_init_sql(struct handler_call *call, const Tabletmanagerdata__BackupRequest__InitSQL *init)
+{
+    if (init == NULL || init->n_queries == 0)
+        return NULL;
+    int64_t timeout_ms =
+        init->timeout == NULL ? 0 : init->timeout->seconds * 1000 + init->timeout->nanos / 1000000;
+    if (timeout_ms <= 0)
+        return error_new(ERROR_INVALID_ARGUMENT, "init SQL queries need a timeout");
+    struct tablet_snapshot snapshot;
+    tablet_get_snapshot(call->context->tablet, &snapshot);
+    if (!is_listed(init, snapshot.type))
+        return NULL;
+    struct error *error = run_init_queries(call, init, timeout_ms);
+    if (error == NULL || init->fail_on_error)
+        return error_wrap(error, "failed to execute backup init SQL queries");
+    handler_send_event(call, LOGUTIL__LEVEL__WARNING, error->message);
+    error_free(error);
+    return NULL;
+}
+
+static const char *
+engine_of(const Tabletmanagerdata__BackupRequest *in)
+{
+    bool is_set =
+        in->_backup_engine_case == TABLETMANAGERDATA__BACKUP_REQUEST___BACKUP_ENGINE_BACKUP_ENGINE;
+    return is_set && !str_is_empty(in->backup_engine) ? in->backup_engine : NULL;
+}
+
+HANDLER(handle_backup)
+{
+    (void)response;
+    const Tabletmanagerdata__BackupRequest *in = request;
+    if (str_is_empty(call->context->identity->mycnf_path))
+        return error_new(ERROR_UNKNOWN, "cannot perform backup without my.cnf, please restart "
+                                        "with --mycnf-file");
+    if (!in->allow_primary)
+        TRY(check_type(call));
+    TRY(run_init_sql(call, in->init_sql));
+    const Vttime__Duration *timeout = in->mysql_shutdown_timeout;
+    struct backup_request wanted = {
+        .concurrency = in->concurrency,
+        .allows_primary = in->allow_primary,
+        .is_upgrade_safe = in->upgrade_safe,
+        .engine = engine_of(in),
+        .incremental_from = in->incremental_from_pos,
+        .mysql_shutdown_timeout_ms =
+            timeout == NULL ? 0 : timeout->seconds * 1000 + timeout->nanos / 1000000,
+    };
+    return job_backup(call->context, call->cancel, &wanted, on_line, call);
+}
+
+static bool
+allows_our_engine(const Tabletmanagerdata__RestoreFromBackupRequest *in)
+{
+    for (size_t i = 0; i < in->n_allowed_backup_engines; i++)
+        if (strcmp(in->allowed_backup_engines[i], "builtin") == 0)
+            return true;
+    return in->n_allowed_backup_engines == 0;
+}
+
+static struct error *
+check_restore(const Tabletmanagerdata__RestoreFromBackupRequest *in)
+{
+    bool has_position = !str_is_empty(in->restore_to_pos);
+    bool has_time = message_time_ns(in->restore_to_timestamp) != 0;
+    if (has_position && has_time)
+        return error_new(ERROR_INVALID_ARGUMENT,
+                         "--restore-to-pos and --restore-to-timestamp are mutually exclusive");
+    if (has_position || has_time)
+        return error_new(ERROR_UNIMPLEMENTED,
+                         "restoring to a position or time between backups is not supported: "
+                         "restore a full backup, with --backup-timestamp for an older one");
+    if (!allows_our_engine(in))
+        return error_new(ERROR_FAILED_PRECONDITION,
+                         "only backups of the builtin engine can be restored");
+    return NULL;
+}
+
+HANDLER(handle_restore_from_backup)
+{
+    (void)response;
+    const Tabletmanagerdata__RestoreFromBackupRequest *in = request;
+    struct tablet_snapshot snapshot;
+    tablet_get_snapshot(call->context->tablet, &snapshot);
+    if (snapshot.type == TOPODATA__TABLET_TYPE__PRIMARY)
+        return error_new(ERROR_UNKNOWN,
+                         "type PRIMARY cannot restore from backup, if you really need to do this, "
+                         "restart with --restore-from-backup");
+    if (str_is_empty(call->context->identity->mycnf_path))
+        return error_new(ERROR_FAILED_PRECONDITION,
+                         "cannot perform restore without my.cnf, please restart with "
+                         "--mycnf-file");
+    TRY(check_restore(in));
+    struct restore_request wanted = {
+        .backup_time_ns = message_time_ns(in->backup_time),
+        .is_dry_run = in->dry_run,
+    };
+    return job_restore(call->context, call->cancel, &wanted, on_line, call);
+}
