@@ -46,8 +46,9 @@ struct service {
     struct grants_gate grants;
     atomic_bool has_backup; /* a backup runs or waits for the action lock */
     struct semi_sync_watch semi_sync;
-    struct table_lock *table_lock;     /* loop's; tables.c */
-    struct throttler_cache *throttler; /* loop's; throttler_config.c */
+    struct table_lock *table_lock;        /* loop's; tables.c */
+    struct throttler_cache *throttler;    /* loop's; throttler_config.c */
+    _Atomic int64_t throttler_checked_ms; /* last check by an app; 0: never */
     struct rpc_method *methods;
     struct handler_binding {
         struct service *service;
