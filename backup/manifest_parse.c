@@ -261,6 +261,8 @@ check_position(const char *key, const char *text)
     struct position *position = NULL;
     struct error *error = position_parse(text, &position);
     position_free(position);
+    if (error != NULL)
+        error->code = ERROR_INVALID_ARGUMENT; /* whatever a position's own error means elsewhere */
     return error_wrap(error, "MANIFEST: '%s'", key);
 }
 
