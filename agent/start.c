@@ -1,0 +1,177 @@
+/* The start, as one job on the action thread: whoever changes the tablet waits behind it, while
+ * Ping, FullStatus and the pages answer from the first moment. No step waits for ever without
+ * saying for what, and SIGTERM ends each. */
+#include <malloc.h>
+
+#include "agent/base/clock.h"
+#include "agent/base/log.h"
+#include "agent/daemon_private.h"
+#include "replication/status.h"
+
+#define COMPONENT "start"
+#define FIRST_PAUSE_MS 500
+#define SOURCE_RETRY_MS 10000
+
+static const struct start_step steps[] = {
+    {"checking the backup storage", start_check_storage, 0, 0, true},
+    {"asking the topology for the shard", start_take_shard, 30000, 5000, false},
+    {"asking the topology for our role", start_take_role, 30000, 5000, false},
+    {"looking for mysqld", start_try_server, 10000, 0, false},
+    {"registering the tablet", start_register, 30000, 5000, true},
+    {"waiting for mysqld", start_await_server, 30000, 2000, false},
+    {"restoring from backup", start_restore, 0, 60000, false},
+};
+
+static int64_t
+longest_pause(const struct daemon *daemon, const struct start_step *step)
+{
+    int64_t backup_wait_ms = daemon->config->wait_for_backup_interval_ms;
+    bool waits_for_backup = step->function == start_restore && backup_wait_ms > 0;
+    return waits_for_backup ? backup_wait_ms : step->longest_pause_ms;
+}
+
+/* Logs an attempt's error when it is news, and once as an error when the patience is over. */
+static void
+report_attempt(const struct daemon *daemon, const struct start_step *step,
+               const struct error *error, char **last_text, int64_t *patience_ends_ms)
+{
+    if (!str_equal(*last_text, error->message))
+        LOG_WARN(COMPONENT, "%s: %s; trying again", step->name, error->message);
+    str_replace(last_text, error->message);
+    if (*patience_ends_ms == 0 || clock_monotonic_ms() < *patience_ends_ms)
+        return;
+    LOG_ERROR(COMPONENT, "not started after %lld s (--init-timeout), still %s: %s",
+              (long long)(daemon->config->init_timeout_ms / 1000), step->name, error->message);
+    *patience_ends_ms = 0;
+}
+
+/* NULL when it worked; the error when the process is to end. */
+static struct error *
+run_step(struct daemon *daemon, const struct start_step *step, int64_t *patience_ends_ms)
+{
+    struct cancel *stop = daemon->context.stop;
+    CLEANUP(freep) char *last_text = NULL;
+    int64_t pause_ms = FIRST_PAUSE_MS;
+    atomic_store(&daemon->start_step, step->name);
+    for (;;) {
+        TRY(cancel_check(stop));
+        CLEANUP(cancel_unrefp)
+        struct cancel *cancel =
+            cancel_new_child(stop, step->attempt_ms != 0 ? step->attempt_ms : INT64_MAX);
+        CLEANUP(error_freep) struct error *error = step->function(daemon, cancel);
+        if (error == NULL)
+            return NULL;
+        if (step->is_fatal && error_is(error, ERROR_FAILED_PRECONDITION))
+            return error_copy(error);
+        TRY(cancel_check(stop));
+        report_attempt(daemon, step, error, &last_text, patience_ends_ms);
+        TRY(cancel_sleep_ms(stop, pause_ms));
+        int64_t most_ms = longest_pause(daemon, step);
+        pause_ms = pause_ms * 2 < most_ms ? pause_ms * 2 : most_ms;
+    }
+}
+
+/* ---- Replication: tried under the lock once, then again without holding up reparents ---- */
+
+static void try_replication(void *data);
+
+static void
+on_source_timer(void *data)
+{
+    struct daemon *daemon = data;
+    if (!daemon->is_stopping)
+        worker_submit(daemon->context.action_worker, try_replication, daemon);
+}
+
+static void
+start_source_timer(void *data)
+{
+    struct daemon *daemon = data;
+    if (daemon->is_stopping)
+        return;
+    if (daemon->source_timer == NULL)
+        daemon->source_timer =
+            loop_timer_new(daemon->context.loop, COMPONENT, on_source_timer, daemon);
+    loop_timer_start(daemon->source_timer, SOURCE_RETRY_MS);
+}
+
+/* Somebody else (a reparent, vtorc) may have given the server a source meanwhile. */
+static bool
+has_source(struct daemon *daemon, struct cancel *cancel)
+{
+    struct db *db = NULL;
+    CLEANUP(error_freep)
+    struct error *error = db_pool_take(daemon->context.dba_pool, cancel, &db);
+    if (error != NULL)
+        return false;
+    CLEANUP(replication_status_done) struct replication_status status = {0};
+    error = replication_status_read(db, cancel, &status);
+    db_pool_give(daemon->context.dba_pool, db);
+    return error == NULL;
+}
+
+static void
+attempt_replication(struct daemon *daemon)
+{
+    struct tablet_context *context = &daemon->context;
+    CLEANUP(cancel_unrefp)
+    struct cancel *cancel =
+        cancel_new_child(context->stop, 2 * context->identity->remote_operation_timeout_ms);
+    struct error *error = start_replication(daemon, cancel);
+    if (error == NULL)
+        return;
+    enum log_level level =
+        error_is(error, ERROR_FAILED_PRECONDITION) ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN;
+    log_error_take(level, COMPONENT, error, "replication is not set up; trying again");
+    loop_call(context->loop, COMPONENT, start_source_timer, daemon);
+}
+
+static void
+try_replication(void *data)
+{
+    struct daemon *daemon = data;
+    CLEANUP(cancel_unrefp)
+    struct cancel *cancel = cancel_new_child(daemon->context.stop,
+                                             daemon->context.identity->remote_operation_timeout_ms);
+    if (!cancel_is_requested(cancel) && !has_source(daemon, cancel))
+        attempt_replication(daemon);
+}
+
+/* ---- All together ---- */
+
+static void
+finish_start(struct daemon *daemon)
+{
+    atomic_store(&daemon->start_step, NULL);
+    malloc_trim(0); /* what the start needed is not needed again */
+    health_poke(daemon->health);
+    LOG_INFO(COMPONENT, "the tablet is up after %lld ms",
+             (long long)((clock_wall_ns() - daemon->start_time_ns) / 1000000));
+}
+
+static void
+start_on_action_thread(void *data)
+{
+    struct daemon *daemon = data;
+    int64_t patience_ends_ms = clock_monotonic_ms() + daemon->config->init_timeout_ms;
+    for (size_t i = 0; i < ARRAY_LENGTH(steps); i++) {
+        CLEANUP(error_freep)
+        struct error *error = run_step(daemon, &steps[i], &patience_ends_ms);
+        if (error == NULL)
+            continue;
+        if (cancel_is_requested(daemon->context.stop))
+            return;
+        LOG_ERROR(COMPONENT, "%s: %s", steps[i].name, error->message);
+        daemon_request_stop(daemon, 1, "the tablet cannot start");
+        return;
+    }
+    atomic_store(&daemon->start_step, "setting up replication");
+    attempt_replication(daemon);
+    finish_start(daemon);
+}
+
+void
+daemon_start(struct daemon *daemon)
+{
+    worker_submit(daemon->context.action_worker, start_on_action_thread, daemon);
+}

@@ -1,0 +1,161 @@
+/* The start's steps that need mysqld or the backup storage. */
+#include <string.h>
+
+#include "agent/actions/actions.h"
+#include "agent/base/file.h"
+#include "agent/base/log.h"
+#include "agent/daemon_private.h"
+#include "agent/job/job.h"
+#include "backup/storage.h"
+
+#define COMPONENT "start"
+#define RESTORE_MARKER "restore_in_progress"
+#define FENCE_TIMEOUT_MS 10000
+
+struct error *
+start_check_storage(struct daemon *daemon, struct cancel *cancel)
+{
+    (void)cancel;
+    const struct tablet_backup_settings *settings = &daemon->config->backup;
+    if (str_is_empty(settings->storage_implementation))
+        return NULL;
+    struct storage_options options = {.implementation = settings->storage_implementation,
+                                      .file_root = settings->file_root};
+    CLEANUP(storage_freep) struct storage *storage = NULL;
+    struct error *error = storage_open(&options, !settings->restores_at_start, &storage);
+    if (error == NULL)
+        return NULL;
+    if (settings->restores_at_start)
+        return error_wrap(error, "--restore-from-backup");
+    log_error_take(LOG_LEVEL_WARN, COMPONENT, error,
+                   "backups will be refused until this is repaired");
+    return NULL;
+}
+
+/* ---- mysqld: there, and not writable unless it is the primary's ---- */
+
+static struct error *
+fence_with_db(struct daemon *daemon, struct db *db, struct cancel *cancel)
+{
+    bool is_read_only = false;
+    TRY(server_is_read_only(db, cancel, &is_read_only));
+    if (daemon->is_primary || is_read_only || !daemon->context.identity->has_active_reparents)
+        return NULL;
+    LOG_WARN(COMPONENT, "the server of a tablet that is not primary was writable: it is made "
+                        "read-only");
+    CLEANUP(cancel_unrefp) struct cancel *token = cancel_new_child(cancel, FENCE_TIMEOUT_MS);
+    return error_wrap(replication_fence(db, &daemon->context.dba_params, true, token),
+                      "make it read-only");
+}
+
+/* The supervisor answers only when a new server has its accounts: before that, read-only would stop
+ * their creation. */
+static struct error *
+ask_supervisor(struct daemon *daemon, struct cancel *cancel)
+{
+    if (daemon->context.mysqlctl == NULL)
+        return NULL;
+    CLEANUP(freep) char *version = NULL;
+    return error_wrap(mysqlctl_version(daemon->context.mysqlctl, cancel, &version),
+                      "ask the supervisor at --mysqlctl-socket");
+}
+
+struct error *
+start_await_server(struct daemon *daemon, struct cancel *cancel)
+{
+    if (daemon->config->restores) {
+        CLEANUP(freep)
+        char *marker = xasprintf("%s/" RESTORE_MARKER, daemon->context.identity->tablet_directory);
+        if (file_exists(marker))
+            return NULL; /* it stays down until it is restored */
+    }
+    TRY(ask_supervisor(daemon, cancel));
+    struct db *db = NULL;
+    TRY(db_pool_take(daemon->context.dba_pool, cancel, &db));
+    struct error *error = fence_with_db(daemon, db, cancel);
+    db_pool_give(daemon->context.dba_pool, db);
+    return error;
+}
+
+/* Before the tablet is registered: a server that is up shall be fenced, but one that is down must
+ * not keep the tablet out of the topology. */
+struct error *
+start_try_server(struct daemon *daemon, struct cancel *cancel)
+{
+    error_free(start_await_server(daemon, cancel));
+    return cancel_check(daemon->context.stop);
+}
+
+/* ---- Restore ---- */
+
+static struct error *
+wants_restore(struct daemon *daemon, struct cancel *cancel, bool *ret_wants)
+{
+    const struct tablet_identity *identity = daemon->context.identity;
+    *ret_wants = false;
+    CLEANUP(freep) char *marker = xasprintf("%s/" RESTORE_MARKER, identity->tablet_directory);
+    if (!daemon->config->restores && file_exists(marker))
+        LOG_ERROR(COMPONENT, "'%s' shows an unfinished restore: start with --restore-from-backup",
+                  marker);
+    if (!daemon->config->restores || daemon->is_primary)
+        return NULL;
+    *ret_wants = true;
+    if (file_exists(marker))
+        return NULL;
+    struct db *db = NULL;
+    TRY(db_pool_take(daemon->context.dba_pool, cancel, &db));
+    CLEANUP(freep) char *quoted = db_quote(identity->database, strlen(identity->database));
+    CLEANUP(freep)
+    char *sql =
+        xasprintf("SELECT 1 FROM information_schema.schemata WHERE schema_name = %s", quoted);
+    CLEANUP(freep) char *found = NULL;
+    struct error *error = db_query_text(db, cancel, sql, &found);
+    db_pool_give(daemon->context.dba_pool, db);
+    *ret_wants = found == NULL;
+    return error;
+}
+
+static void
+log_restore_line(int level, const char *text, void *data)
+{
+    (void)data;
+    log_write(level >= 2   ? LOG_LEVEL_ERROR
+              : level == 1 ? LOG_LEVEL_WARN
+                           : LOG_LEVEL_INFO,
+              "restore", "%s", text);
+}
+
+struct error *
+start_restore(struct daemon *daemon, struct cancel *cancel)
+{
+    bool wants = false;
+    TRY(wants_restore(daemon, cancel, &wants));
+    if (!wants)
+        return NULL;
+    LOG_INFO(COMPONENT, "the server has no database '%s': looking for a backup to restore",
+             daemon->context.identity->database);
+    struct restore_request request = {.backup_time_ns =
+                                          daemon->config->backup.restore_not_after_ns};
+    struct error *error = job_restore(&daemon->context, cancel, &request, log_restore_line, NULL);
+    if (!error_is(error, ERROR_NOT_FOUND) || daemon->config->wait_for_backup_interval_ms > 0)
+        return error;
+    log_error_take(LOG_LEVEL_INFO, COMPONENT, error, "the tablet starts empty");
+    return NULL;
+}
+
+/* ---- Replication ---- */
+
+struct error *
+start_replication(struct daemon *daemon, struct cancel *cancel)
+{
+    struct tablet_context *context = &daemon->context;
+    struct tablet_snapshot snapshot;
+    tablet_get_snapshot(context->tablet, &snapshot);
+    if (!context->identity->has_active_reparents || !tablet_type_is_replica(snapshot.type))
+        return NULL;
+    bool follows = false;
+    TRY(action_initialize_replication(context, cancel, &follows));
+    if (!follows)
+        LOG_INFO(COMPONENT, "the shard has no primary to follow yet");
+    return NULL;
+}

@@ -1,0 +1,101 @@
+/* The clean stop: say so, stop taking calls, take our address out of the topology, end. A thread
+ * makes sure that it ends, whatever hangs. */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "agent/base/log.h"
+#include "agent/daemon_private.h"
+
+#define COMPONENT "stop"
+#define UNPUBLISH_TIMEOUT_MS 3000
+
+/* The last resort: a mount or a server that hangs must not keep the process. */
+static void
+end_by_force(void *data)
+{
+    struct daemon *daemon = data;
+    const struct config *config = daemon->config;
+    int64_t limit_ms = config->onterm_timeout_ms + config->lameduck_ms;
+    for (int64_t waited = 0; waited < limit_ms; waited += 100)
+        usleep(100 * 1000);
+    LOG_WARN(COMPONENT, "the clean stop took longer than --onterm-timeout: ending without it");
+    _exit(daemon->exit_code);
+}
+
+static void
+end_loop(void *data)
+{
+    struct daemon *daemon = data;
+    health_stop(daemon->health);
+    shard_sync_stop(daemon->shard_sync);
+    tablet_stop_publishing(daemon->context.tablet);
+    http_stop(daemon->http);
+    daemon->http = NULL;
+    loop_timer_free(daemon->lameduck_timer);
+    loop_timer_free(daemon->source_timer);
+    daemon->source_timer = daemon->lameduck_timer = NULL;
+    loop_stop(daemon->context.loop);
+}
+
+static void
+stop_on_worker(void *data)
+{
+    struct daemon *daemon = data;
+    struct tablet_context *context = &daemon->context;
+    cancel_request(context->stop); /* the start, jobs and background work end */
+    if (daemon->server != NULL)
+        rpc_server_stop(daemon->server, daemon->config->onterm_timeout_ms / 2);
+    daemon->server = NULL;
+    CLEANUP(cancel_unrefp) struct cancel *cancel = cancel_new_child(NULL, UNPUBLISH_TIMEOUT_MS);
+    log_error_take(LOG_LEVEL_WARN, COMPONENT, tablet_unpublish(context, cancel),
+                   "others learn from their health checks that we are gone");
+    loop_post(context->loop, COMPONENT, end_loop, daemon);
+}
+
+static void
+on_lameduck_over(void *data)
+{
+    struct daemon *daemon = data;
+    worker_submit(daemon->stop_worker, stop_on_worker, daemon);
+}
+
+void
+daemon_stop(struct daemon *daemon, int exit_code, const char *why)
+{
+    if (daemon->is_stopping)
+        return;
+    daemon->is_stopping = true;
+    daemon->exit_code = exit_code;
+    LOG_INFO(COMPONENT, "stopping: %s", why);
+    struct worker *watchdog = NULL;
+    struct error *error = worker_new("watchdog", 1, &watchdog);
+    if (error == NULL)
+        worker_submit(watchdog, end_by_force, daemon); /* never joined: it ends with the process */
+    error_free(error);
+    error_free(tablet_walk(&daemon->context, EVENT_STOP, TOPODATA__TABLET_TYPE__UNKNOWN, 0));
+    daemon->lameduck_timer =
+        loop_timer_new(daemon->context.loop, COMPONENT, on_lameduck_over, daemon);
+    loop_timer_start(daemon->lameduck_timer, daemon->config->lameduck_ms);
+}
+
+struct stop_request {
+    struct daemon *daemon;
+    int exit_code;
+    const char *why;
+};
+
+static void
+stop_on_loop(void *data)
+{
+    struct stop_request *request = data;
+    daemon_stop(request->daemon, request->exit_code, request->why);
+    freep(&request);
+}
+
+void
+daemon_request_stop(struct daemon *daemon, int exit_code, const char *why)
+{
+    struct stop_request *request = xcalloc(1, sizeof(*request));
+    *request = (struct stop_request){daemon, exit_code, why};
+    loop_post(daemon->context.loop, COMPONENT, stop_on_loop, request);
+}
