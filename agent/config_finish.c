@@ -24,6 +24,8 @@ require(const char *value, const char *flag, const char *meaning)
 static struct error *
 check_one_of(const char *flag, const char *value, const char *const *known)
 {
+    if (str_is_empty(value))
+        return NULL;
     for (size_t i = 0; known[i] != NULL; i++) {
         if (str_equal(known[i], value))
             return NULL;
@@ -83,7 +85,7 @@ check_numbers(const struct config *config)
 static struct error *
 check_backup(const struct config *config)
 {
-    static const char *const storages[] = {"", "file", NULL};
+    static const char *const storages[] = {"file", NULL};
     static const char *const engines[] = {"pargzip", "pgzip", "zstd", "lz4", "none", NULL};
     TRY(check_one_of("backup-storage-implementation", config->storage_implementation, storages));
     TRY(check_one_of("compression-engine-name", config->compression_engine, engines));
@@ -101,8 +103,8 @@ static struct error *
 check_words(struct config *config)
 {
     static const char *const topologies[] = {"etcd2", NULL};
-    static const char *const formats[] = {"", "json", "text", NULL};
-    static const char *const modes[] = {"", "static", NULL};
+    static const char *const formats[] = {"json", "text", NULL};
+    static const char *const modes[] = {"static", NULL};
     TRY(check_one_of("topo-implementation", config->topo_implementation, topologies));
     TRY(check_one_of("log-format", config->log_format, formats));
     TRY(check_one_of("grpc-auth-mode", config->grpc_auth_mode, modes));

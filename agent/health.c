@@ -192,7 +192,7 @@ health_get_view(const struct health *health, struct health_view *ret_view)
 }
 
 void
-health_stop(struct health *health)
+health_end(struct health *health)
 {
     health->is_stopped = true;
     loop_timer_free(health->timer);

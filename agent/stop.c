@@ -26,7 +26,7 @@ static void
 end_loop(void *data)
 {
     struct daemon *daemon = data;
-    health_stop(daemon->health);
+    health_end(daemon->health);
     shard_sync_stop(daemon->shard_sync);
     tablet_stop_publishing(daemon->context.tablet);
     http_stop(daemon->http);
