@@ -83,13 +83,16 @@ clock_parse_rfc3339(const char *text, int64_t *ret_wall_ns)
 {
     struct tm parts = {.tm_isdst = 0};
     const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &parts);
-    int64_t fraction_ns = 0, offset = 0;
+    int64_t fraction_ns = 0, offset = 0, wall_ns = 0;
     if (rest != NULL && *rest == '.')
         fraction_ns = parse_fraction_ns(&rest);
-    if (rest == NULL || !parse_zone(rest, &offset))
+    /* Nanoseconds in 64 bits reach from 1678 to 2262. */
+    if (rest == NULL || !parse_zone(rest, &offset) ||
+        __builtin_mul_overflow((int64_t)timegm(&parts) - offset, NS_PER_SECOND, &wall_ns) ||
+        __builtin_add_overflow(wall_ns, fraction_ns, &wall_ns))
         return error_new(ERROR_INVALID_ARGUMENT,
                          "'%s' is not a time: expected one like 2026-11-23T05:55:42Z", text);
-    *ret_wall_ns = ((int64_t)timegm(&parts) - offset) * NS_PER_SECOND + fraction_ns;
+    *ret_wall_ns = wall_ns;
     return NULL;
 }
 

@@ -33,6 +33,15 @@ Test(clock, bad_durations_are_refused)
     }
 }
 
+Test(clock, a_year_beyond_64_bits_of_nanoseconds_is_refused)
+{
+    int64_t ns = 7;
+    struct error *error = clock_parse_rfc3339("2999-01-01T00:00:00Z", &ns);
+    cr_assert(error_is(error, ERROR_INVALID_ARGUMENT));
+    cr_assert_eq(ns, 7);
+    error_free(error);
+}
+
 Test(clock, rfc3339_round_trip)
 {
     int64_t ns = 0;
