@@ -5,19 +5,36 @@
 #include "agent/base/memory.h"
 #include "replication/status_private.h"
 
-/* One round of five statements. The system variables that every version has come by name; those of
- * a plugin that may be absent come as rows, whose absence is no error. */
-enum {
-    ANSWER_VARIABLES,
-    ANSWER_SEMI_SYNC,
-    ANSWER_STATUS,
-    ANSWER_REPLICATION,
-    ANSWER_PRIMARY,
-    ANSWER_COUNT
-};
+/* System variables that every version has come by name: asking for them as rows costs a server more
+ * than all the rest. Those of MySQL's semi-sync plugins, which may be absent, follow in a second
+ * round once the status variables have shown which plugins there are. */
+enum { ANSWER_VARIABLES, ANSWER_STATUS, ANSWER_REPLICATION, ANSWER_PRIMARY, ANSWER_COUNT };
+
+#define MYSQL_VARIABLES                                                                            \
+    ", @@global.super_read_only AS super_read_only, @@global.gtid_mode AS gtid_mode,"              \
+    " @@global.server_uuid AS server_uuid, @@global.gtid_executed AS executed,"                    \
+    " @@global.gtid_purged AS purged,"                                                             \
+    " (SELECT HEARTBEAT_INTERVAL FROM performance_schema.replication_connection_configuration"     \
+    " ORDER BY CHANNEL_NAME LIMIT 1) AS heartbeat"
+#define MARIADB_VARIABLES                                                                          \
+    ", @@global.read_only AS super_read_only, 'ON' AS gtid_mode,"                                  \
+    " @@global.gtid_binlog_pos AS executed, '' AS purged, NULL AS heartbeat,"                      \
+    " @@global.rpl_semi_sync_master_enabled AS primary_enabled,"                                   \
+    " @@global.rpl_semi_sync_slave_enabled AS replica_enabled,"                                    \
+    " @@global.rpl_semi_sync_master_timeout AS timeout, 1 AS wait_count"
+#define MYSQL_STATUS                                                                               \
+    "SELECT VARIABLE_NAME, VARIABLE_VALUE FROM performance_schema.global_status"                   \
+    " WHERE VARIABLE_NAME IN ('Rpl_semi_sync_source_status', 'Rpl_semi_sync_source_clients',"      \
+    " 'Rpl_semi_sync_source_wait_sessions', 'Rpl_semi_sync_replica_status',"                       \
+    " 'Rpl_semi_sync_master_status', 'Rpl_semi_sync_master_clients',"                              \
+    " 'Rpl_semi_sync_master_wait_sessions', 'Rpl_semi_sync_slave_status')"
+/* The table behind it is empty without performance_schema, which is MariaDB's default. */
+#define MARIADB_STATUS                                                                             \
+    "SHOW GLOBAL STATUS WHERE Variable_name LIKE 'Rpl\\_semi\\_sync\\_%'"                          \
+    " OR Variable_name = 'Slave_heartbeat_period'"
 
 static char *
-variables_statement(const struct dialect *dialect)
+round_statement(const struct dialect *dialect, const char *identity)
 {
     bool is_mysql = dialect->flavor == DIALECT_MYSQL;
     return xasprintf(
@@ -25,31 +42,10 @@ variables_statement(const struct dialect *dialect)
         " @@global.version_comment AS version_comment, @@global.binlog_format AS binlog_format,"
         " @@global.binlog_row_image AS binlog_row_image, @@global.log_bin AS log_bin,"
         " @@global.%s AS log_updates, @@global.%s AS net_timeout, @@global.read_only AS read_only,"
-        "%s",
-        dialect->log_updates_variable, dialect->net_timeout_variable,
-        is_mysql ? " @@global.super_read_only AS super_read_only, @@global.gtid_mode AS gtid_mode,"
-                   " @@global.server_uuid AS server_uuid, @@global.gtid_executed AS executed,"
-                   " @@global.gtid_purged AS purged,"
-                   " (SELECT HEARTBEAT_INTERVAL FROM"
-                   " performance_schema.replication_connection_configuration"
-                   " ORDER BY CHANNEL_NAME LIMIT 1) AS heartbeat"
-                 : " @@global.read_only AS super_read_only, 'ON' AS gtid_mode,"
-                   " (" MARIADB_IDENTITY ") AS server_identity,"
-                   " @@global.gtid_binlog_pos AS executed, '' AS purged, NULL AS heartbeat");
-}
-
-static char *
-round_statement(const struct dialect *dialect)
-{
-    CLEANUP(freep) char *variables = variables_statement(dialect);
-    bool is_mysql = dialect->flavor == DIALECT_MYSQL;
-    return xasprintf("%s; SHOW GLOBAL VARIABLES LIKE 'rpl\\_semi\\_sync\\_%%';"
-                     " SHOW GLOBAL STATUS %s; %s; %s",
-                     variables,
-                     is_mysql ? "LIKE 'Rpl\\_semi\\_sync\\_%'"
-                              : "WHERE Variable_name LIKE 'Rpl\\_semi\\_sync\\_%'"
-                                " OR Variable_name = 'Slave_heartbeat_period'",
-                     dialect->replication_status, dialect->primary_status);
+        " %s AS server_identity%s; %s; %s; %s",
+        dialect->log_updates_variable, dialect->net_timeout_variable, is_mysql ? "''" : identity,
+        is_mysql ? MYSQL_VARIABLES : MARIADB_VARIABLES, is_mysql ? MYSQL_STATUS : MARIADB_STATUS,
+        dialect->replication_status, dialect->primary_status);
 }
 
 void
@@ -96,28 +92,27 @@ named_number(const struct db_result *rows, const char *name, const char *old_nam
 }
 
 static void
-parse_semi_sync(const struct full_status_answers *answers, struct full_status *status)
+parse_semi_sync_variables(const struct db_result *rows, struct full_status *status)
 {
-    const struct db_result *variables = answers->semi_sync, *counters = answers->status;
-    status->semi_sync_primary_enabled = text_is_true(
-        named_value(variables, "rpl_semi_sync_source_enabled", "rpl_semi_sync_master_enabled"));
-    status->semi_sync_replica_enabled = text_is_true(
-        named_value(variables, "rpl_semi_sync_replica_enabled", "rpl_semi_sync_slave_enabled"));
-    status->semi_sync_primary_timeout = named_number(variables, "rpl_semi_sync_source_timeout",
-                                                     "rpl_semi_sync_master_timeout", UINT64_MAX);
-    const char *wait_count = named_value(variables, "rpl_semi_sync_source_wait_for_replica_count",
-                                         "rpl_semi_sync_master_wait_for_slave_count");
-    bool has_plugin = variables->row_count > 0;
-    status->semi_sync_wait_for_replica_count =
-        wait_count != NULL ? (uint32_t)strtoul(wait_count, NULL, 10) : (has_plugin ? 1 : 0);
+    const char *timeout = text_or_empty(rows, "timeout");
+    const char *wait_count = text_or_empty(rows, "wait_count");
+    status->semi_sync_primary_enabled = text_is_true(db_result_text(rows, 0, "primary_enabled"));
+    status->semi_sync_replica_enabled = text_is_true(db_result_text(rows, 0, "replica_enabled"));
+    status->semi_sync_primary_timeout = strtoull(timeout, NULL, 10);
+    status->semi_sync_wait_for_replica_count = (uint32_t)strtoul(wait_count, NULL, 10);
+}
+
+static void
+parse_semi_sync_status(const struct db_result *rows, struct full_status *status)
+{
     status->semi_sync_primary_status = text_is_true(
-        named_value(counters, "Rpl_semi_sync_source_status", "Rpl_semi_sync_master_status"));
+        named_value(rows, "Rpl_semi_sync_source_status", "Rpl_semi_sync_master_status"));
     status->semi_sync_replica_status = text_is_true(
-        named_value(counters, "Rpl_semi_sync_replica_status", "Rpl_semi_sync_slave_status"));
+        named_value(rows, "Rpl_semi_sync_replica_status", "Rpl_semi_sync_slave_status"));
     status->semi_sync_primary_clients = (uint32_t)named_number(
-        counters, "Rpl_semi_sync_source_clients", "Rpl_semi_sync_master_clients", UINT32_MAX);
+        rows, "Rpl_semi_sync_source_clients", "Rpl_semi_sync_master_clients", UINT32_MAX);
     status->semi_sync_wait_sessions =
-        (uint32_t)named_number(counters, "Rpl_semi_sync_source_wait_sessions",
+        (uint32_t)named_number(rows, "Rpl_semi_sync_source_wait_sessions",
                                "Rpl_semi_sync_master_wait_sessions", UINT32_MAX);
 }
 
@@ -187,7 +182,9 @@ full_status_parse(const struct dialect *dialect, const struct full_status_answer
         return error_new(ERROR_INTERNAL, "the server did not tell its variables");
     struct full_status status = {.server_id = 0};
     parse_variables(dialect, answers->variables, &status);
-    parse_semi_sync(answers, &status);
+    if (answers->semi_sync != NULL)
+        parse_semi_sync_variables(answers->semi_sync, &status);
+    parse_semi_sync_status(answers->status, &status);
     struct error *error = parse_roles(dialect, answers, &status);
     if (error != NULL) {
         full_status_done(&status);
@@ -198,35 +195,96 @@ full_status_parse(const struct dialect *dialect, const struct full_status_answer
     return NULL;
 }
 
-static void
-free_results(struct db_result **results, size_t count)
+char *
+full_status_semi_sync_statement(const struct db_result *status_rows)
 {
-    for (size_t i = 0; i < count; i++)
-        db_result_free(results[i]);
-    free(results);
+    bool has_source = named_value(status_rows, "Rpl_semi_sync_source_status", "") != NULL;
+    bool has_master = named_value(status_rows, "Rpl_semi_sync_master_status", "") != NULL;
+    bool has_replica = named_value(status_rows, "Rpl_semi_sync_replica_status", "") != NULL;
+    bool has_slave = named_value(status_rows, "Rpl_semi_sync_slave_status", "") != NULL;
+    const char *primary = "NULL AS primary_enabled, NULL AS timeout, NULL AS wait_count";
+    const char *replica = "NULL AS replica_enabled";
+    if (!has_source && !has_master && !has_replica && !has_slave)
+        return NULL;
+    if (has_source)
+        primary = "@@global.rpl_semi_sync_source_enabled AS primary_enabled,"
+                  " @@global.rpl_semi_sync_source_timeout AS timeout,"
+                  " @@global.rpl_semi_sync_source_wait_for_replica_count AS wait_count";
+    else if (has_master)
+        primary = "@@global.rpl_semi_sync_master_enabled AS primary_enabled,"
+                  " @@global.rpl_semi_sync_master_timeout AS timeout,"
+                  " @@global.rpl_semi_sync_master_wait_for_slave_count AS wait_count";
+    if (has_replica)
+        replica = "@@global.rpl_semi_sync_replica_enabled AS replica_enabled";
+    else if (has_slave)
+        replica = "@@global.rpl_semi_sync_slave_enabled AS replica_enabled";
+    return xasprintf("SELECT %s, %s", primary, replica);
+}
+
+struct round {
+    struct db_result **results;
+    size_t count;
+};
+
+static void
+round_done(struct round *round)
+{
+    for (size_t i = 0; i < round->count; i++)
+        db_result_free(round->results[i]);
+    free(round->results);
+    *round = (struct round){.results = NULL};
+}
+
+static struct error *
+run_round(struct db *db, struct cancel *cancel, const char *sql, size_t expected,
+          struct round *round)
+{
+    TRY(db_query_multi(db, cancel, DB_NO_LIMIT, sql, &round->results, &round->count));
+    if (round->count != expected)
+        return error_new(ERROR_INTERNAL, "%zu answers to %zu statements", round->count, expected);
+    return NULL;
+}
+
+static struct error *
+run_first_round(struct db *db, struct cancel *cancel, struct round *round)
+{
+    CLEANUP(freep) char *sql = round_statement(db_dialect(db), MARIADB_IDENTITY);
+    struct error *error = run_round(db, cancel, sql, ANSWER_COUNT, round);
+    if (error == NULL || error->mysql_errno != ERRNO_UNKNOWN_VARIABLE ||
+        db_dialect(db)->has_server_uuid)
+        return error;
+    error_free(error);
+    CLEANUP(freep) char *old_sql = round_statement(db_dialect(db), MARIADB_OLD_IDENTITY);
+    return run_round(db, cancel, old_sql, ANSWER_COUNT, round);
+}
+
+/* Multi-statement mode stays on for the single statement too: switching costs a round of its own.
+ */
+static struct error *
+run_second_round(struct db *db, struct cancel *cancel, const struct db_result *status_rows,
+                 struct round *round)
+{
+    CLEANUP(freep) char *sql = full_status_semi_sync_statement(status_rows);
+    return sql != NULL ? run_round(db, cancel, sql, 1, round) : NULL;
 }
 
 struct error *
 full_status_read(struct db *db, struct cancel *cancel, struct full_status *ret_status)
 {
     const struct dialect *dialect = db_dialect(db);
-    CLEANUP(freep) char *sql = round_statement(dialect);
-    struct db_result **results = NULL;
-    size_t count = 0;
-    TRY(db_query_multi(db, cancel, DB_NO_LIMIT, sql, &results, &count));
-    struct error *error = NULL;
-    if (count == ANSWER_COUNT) {
-        struct full_status_answers answers = {
-            .variables = results[ANSWER_VARIABLES],
-            .semi_sync = results[ANSWER_SEMI_SYNC],
-            .status = results[ANSWER_STATUS],
-            .replication = results[ANSWER_REPLICATION],
-            .primary = results[ANSWER_PRIMARY],
-        };
-        error = full_status_parse(dialect, &answers, ret_status);
-    } else {
-        error = error_new(ERROR_INTERNAL, "%zu answers to %d statements", count, ANSWER_COUNT);
+    CLEANUP(round_done) struct round first = {.results = NULL};
+    CLEANUP(round_done) struct round second = {.results = NULL};
+    TRY(run_first_round(db, cancel, &first));
+    struct full_status_answers answers = {
+        .variables = first.results[ANSWER_VARIABLES],
+        .semi_sync = first.results[ANSWER_VARIABLES],
+        .status = first.results[ANSWER_STATUS],
+        .replication = first.results[ANSWER_REPLICATION],
+        .primary = first.results[ANSWER_PRIMARY],
+    };
+    if (dialect->flavor == DIALECT_MYSQL) {
+        TRY(run_second_round(db, cancel, answers.status, &second));
+        answers.semi_sync = second.count > 0 ? second.results[0] : NULL;
     }
-    free_results(results, count);
-    return error;
+    return full_status_parse(dialect, &answers, ret_status);
 }

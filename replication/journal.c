@@ -43,21 +43,35 @@ has_column(struct db *db, struct cancel *cancel, const char *sidecar, const char
     return NULL;
 }
 
-/* CREATE … IF NOT EXISTS would write an event for a table that is there; so it is asked for first.
- */
 static struct error *
-create_table(struct db *db, struct cancel *cancel, const char *sidecar, const char *quoted,
+create_table(struct db *db, struct cancel *cancel, const char *quoted,
              const struct sidecar_table *table)
 {
-    bool is_there = false;
-    TRY(has_column(db, cancel, sidecar, table->name, "%", &is_there));
-    if (is_there)
-        return NULL;
     return error_wrap(db_executef(db, cancel,
                                   "CREATE TABLE IF NOT EXISTS %s.%s (%s)"
                                   " ENGINE=InnoDB DEFAULT CHARSET=utf8mb4",
                                   quoted, table->name, table->columns),
                       "create the sidecar table '%s'", table->name);
+}
+
+/* CREATE … IF NOT EXISTS would write an event for a table that is there; so it is asked for first.
+ * Before the first table comes the database once more: a replica may start at a position after the
+ * event that created it. */
+static struct error *
+create_missing_tables(struct db *db, struct cancel *cancel, const char *sidecar, const char *quoted)
+{
+    bool has_database = false;
+    for (size_t i = 0; i < ARRAY_LENGTH(tables); i++) {
+        bool is_there = false;
+        TRY(has_column(db, cancel, sidecar, tables[i].name, "%", &is_there));
+        if (is_there)
+            continue;
+        if (!has_database)
+            TRY(sidecar_create_database(db, cancel, sidecar));
+        has_database = true;
+        TRY(create_table(db, cancel, quoted, &tables[i]));
+    }
+    return NULL;
 }
 
 /* A journal of Vitess 2 calls the primary's alias otherwise, and keeps too few bytes of it. */
@@ -80,8 +94,7 @@ struct error *
 sidecar_create_tables(struct db *db, struct cancel *cancel, const char *sidecar)
 {
     CLEANUP(freep) char *quoted = db_quote_name(sidecar);
-    for (size_t i = 0; i < ARRAY_LENGTH(tables); i++)
-        TRY(create_table(db, cancel, sidecar, quoted, &tables[i]));
+    TRY(create_missing_tables(db, cancel, sidecar, quoted));
     return upgrade_journal(db, cancel, sidecar, quoted);
 }
 

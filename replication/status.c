@@ -62,16 +62,30 @@ executed_position_read(struct db *db, struct cancel *cancel, struct position **r
     return position_parse_set(position_flavor_of_dialect(db_dialect(db)), text, ret_position);
 }
 
+static struct error *
+read_mariadb_identity(struct db *db, struct cancel *cancel, char **ret_text)
+{
+    struct error *error = db_query_text(db, cancel, "SELECT " MARIADB_IDENTITY, ret_text);
+    if (error == NULL || error->mysql_errno != ERRNO_UNKNOWN_VARIABLE)
+        return error;
+    error_free(error);
+    return db_query_text(db, cancel, "SELECT " MARIADB_OLD_IDENTITY, ret_text);
+}
+
 struct error *
 server_uuid_read(struct db *db, struct cancel *cancel, char **ret_uuid)
 {
-    bool has_uuid = db_dialect(db)->has_server_uuid;
     CLEANUP(freep) char *text = NULL;
-    TRY(db_query_text(db, cancel, has_uuid ? "SELECT @@global.server_uuid" : MARIADB_IDENTITY,
-                      &text));
-    if (has_uuid && !uuid_is_valid(text))
+    if (!db_dialect(db)->has_server_uuid) {
+        TRY(read_mariadb_identity(db, cancel, &text));
+        *ret_uuid = uuid_from_text(text != NULL ? text : "");
+        return NULL;
+    }
+    TRY(db_query_text(db, cancel, "SELECT @@global.server_uuid", &text));
+    if (!uuid_is_valid(text))
         return error_new(ERROR_INTERNAL, "the server's uuid '%s' is not one", text ? text : "");
-    *ret_uuid = has_uuid ? xstrdup(text) : uuid_from_text(text != NULL ? text : "");
+    *ret_uuid = text;
+    text = NULL;
     return NULL;
 }
 

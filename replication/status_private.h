@@ -18,23 +18,25 @@ enum position_flavor position_flavor_of_dialect(const struct dialect *dialect);
 /* A UUID that stays the same for the same text: for servers without one. */
 char *uuid_from_text(const char *text);
 
-/* The statement that names the server for uuid_from_text: MariaDB has no UUID. */
-#define MARIADB_IDENTITY                                                                           \
-    "SELECT CONCAT(COALESCE((SELECT VARIABLE_VALUE FROM information_schema.GLOBAL_VARIABLES "      \
-    "WHERE "                                                                                       \
-    "VARIABLE_NAME = 'SERVER_UID'), CONCAT(@@hostname, ':', @@port)), '/', @@global.server_id)"
+/* What names a MariaDB server for uuid_from_text: it has no UUID. server_uid is younger than the
+ * series that have it, so an older server answers the first with errno 1193. */
+#define MARIADB_IDENTITY "CONCAT(@@global.server_uid, '/', @@global.server_id)"
+#define MARIADB_OLD_IDENTITY "CONCAT(@@hostname, ':', @@port, '/', @@global.server_id)"
+#define ERRNO_UNKNOWN_VARIABLE 1193
 
 /* "1" and "ON", "YES": true. */
 bool text_is_true(const char *text);
 
-/* One answer of full_status_read's round. */
+/* The answers of full_status_read's rounds. */
 struct full_status_answers {
     const struct db_result *variables;   /* one row, columns by name */
-    const struct db_result *semi_sync;   /* Variable_name, Value */
-    const struct db_result *status;      /* Variable_name, Value */
+    const struct db_result *semi_sync;   /* one row; NULL without plugins */
+    const struct db_result *status;      /* rows of name and value */
     const struct db_result *replication; /* SHOW REPLICA STATUS */
     const struct db_result *primary;     /* SHOW BINARY LOG STATUS */
 };
+/* MySQL's statement for the variables of the plugins whose status is there; NULL for none. */
+char *full_status_semi_sync_statement(const struct db_result *status_rows);
 struct error *full_status_parse(const struct dialect *dialect,
                                 const struct full_status_answers *answers,
                                 struct full_status *ret_status) ERROR_MUST_CHECK;

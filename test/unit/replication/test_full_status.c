@@ -69,18 +69,19 @@ static const char *const mariadb_variables[] = {
     "",
     "heartbeat",
     "\1",
+    "primary_enabled",
+    "0",
+    "replica_enabled",
+    "1",
+    "timeout",
+    "10000",
+    "wait_count",
+    "1",
     NULL,
 };
 static const char *const source_family[] = {
-    "rpl_semi_sync_source_enabled",
-    "ON",
-    "rpl_semi_sync_replica_enabled",
-    "OFF",
-    "rpl_semi_sync_source_timeout",
-    "1000000000000000000",
-    "rpl_semi_sync_source_wait_for_replica_count",
-    "2",
-    NULL,
+    "primary_enabled", "1", "timeout", "1000000000000000000", "wait_count", "2",
+    "replica_enabled", "0", NULL,
 };
 static const char *const source_counters[] = {
     "Rpl_semi_sync_source_status",
@@ -91,15 +92,6 @@ static const char *const source_counters[] = {
     "4",
     "Rpl_semi_sync_replica_status",
     "OFF",
-    NULL,
-};
-static const char *const master_family[] = {
-    "rpl_semi_sync_master_enabled",
-    "OFF",
-    "rpl_semi_sync_slave_enabled",
-    "ON",
-    "rpl_semi_sync_master_timeout",
-    "10000",
     NULL,
 };
 static const char *const master_counters[] = {
@@ -115,7 +107,7 @@ Test(full_status, mysql_primary)
 {
     struct full_status_answers answers = {
         .variables = table_row(&tables[0], mysql_variables),
-        .semi_sync = table_names(&tables[1], source_family),
+        .semi_sync = table_row(&tables[1], source_family),
         .status = table_names(&tables[2], source_counters),
         .replication = table_empty(&tables[3]),
         .primary = table_row(&tables[4], primary_row),
@@ -146,7 +138,7 @@ Test(full_status, mariadb_replica)
 {
     struct full_status_answers answers = {
         .variables = table_row(&tables[0], mariadb_variables),
-        .semi_sync = table_names(&tables[1], master_family),
+        .semi_sync = table_row(&tables[1], mariadb_variables),
         .status = table_names(&tables[2], master_counters),
         .replication = table_row(&tables[3], replica_row),
         .primary = table_row(&tables[4], primary_row),
@@ -173,7 +165,6 @@ Test(full_status, server_without_plugins_and_binary_log)
 {
     struct full_status_answers answers = {
         .variables = table_row(&tables[0], mysql_variables),
-        .semi_sync = table_empty(&tables[1]),
         .status = table_empty(&tables[2]),
         .replication = table_empty(&tables[3]),
         .primary = table_empty(&tables[4]),
@@ -194,4 +185,29 @@ Test(full_status, no_variables_is_an_error)
     struct error *error = full_status_parse(dialect_of_version("9.7.4"), &answers, &status);
     cr_assert(error_is(error, ERROR_INTERNAL));
     error_free(error);
+}
+
+static void
+assert_statement(const char *const *pairs, const char *part, const char *other_part)
+{
+    char *sql = full_status_semi_sync_statement(table_names(&tables[0], pairs));
+    cr_assert_not_null(sql);
+    cr_assert_not_null(strstr(sql, part));
+    cr_assert_not_null(strstr(sql, other_part));
+    free(sql);
+}
+
+Test(full_status, only_plugins_that_are_there_are_asked)
+{
+    static const char *const both[] = {"Rpl_semi_sync_source_status", "OFF",
+                                       "Rpl_semi_sync_replica_status", "OFF", NULL};
+    static const char *const old[] = {"Rpl_semi_sync_master_status", "OFF",
+                                      "Rpl_semi_sync_slave_status", "OFF", NULL};
+    static const char *const half[] = {"Rpl_semi_sync_replica_status", "OFF", NULL};
+    assert_statement(both, "@@global.rpl_semi_sync_source_wait_for_replica_count",
+                     "@@global.rpl_semi_sync_replica_enabled");
+    assert_statement(old, "@@global.rpl_semi_sync_master_wait_for_slave_count",
+                     "@@global.rpl_semi_sync_slave_enabled");
+    assert_statement(half, "NULL AS primary_enabled", "@@global.rpl_semi_sync_replica_enabled");
+    cr_assert_null(full_status_semi_sync_statement(table_empty(&tables[0])));
 }
