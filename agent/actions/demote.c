@@ -93,9 +93,8 @@ action_demote_primary_finish(struct tablet_context *context)
 
 /* A primary whose agent restarted may know itself as something else than its record. */
 static struct error *
-adopt_if_recorded(struct tablet_context *context, struct cancel *cancel, bool *ret_adopted)
+adopt_if_recorded(struct tablet_context *context, struct cancel *cancel)
 {
-    *ret_adopted = false;
     if (step_type(context) == TOPODATA__TABLET_TYPE__PRIMARY)
         return NULL;
     Topodata__Tablet *record = NULL;
@@ -105,7 +104,6 @@ adopt_if_recorded(struct tablet_context *context, struct cancel *cancel, bool *r
         const Vttime__Time *term = record->primary_term_start_time;
         int64_t term_ns = term == NULL ? 0 : term->seconds * 1000000000 + term->nanoseconds;
         error = tablet_adopt_primary(context, cancel, term_ns);
-        *ret_adopted = error == NULL;
     }
     topodata__tablet__free_unpacked(record, NULL);
     return error;
@@ -119,9 +117,8 @@ action_undo_demote_primary(struct tablet_context *context, struct cancel *cancel
     enum semi_sync_action action;
     TRY(semi_sync_action_of(dba.db, cancel, semi_sync, &action));
     TRY(semi_sync_fix(dba.db, cancel, action, true));
-    bool is_adopted = false;
-    TRY(adopt_if_recorded(context, cancel, &is_adopted));
     TRY(server_set_read_write(dba.db, cancel));
+    TRY(adopt_if_recorded(context, cancel));
     step_end_demotion(context);
     return NULL;
 }

@@ -29,6 +29,16 @@ undo_read_write(struct tablet_context *context, bool was_read_only)
                    "the promotion failed and read-only could not be restored");
 }
 
+/* Before anything is taken apart: half restored data must not become the shard's truth. */
+static struct error *
+refuse_incomplete(struct tablet_context *context)
+{
+    if (step_type(context) != TOPODATA__TABLET_TYPE__RESTORE)
+        return NULL;
+    return error_new(ERROR_FAILED_PRECONDITION,
+                     "the tablet's data is being restored: wait for the end of the restore");
+}
+
 static struct error *
 become_first_primary(struct tablet_context *context, struct db *db, struct cancel *cancel,
                      enum semi_sync_action action, char **ret_position)
@@ -50,6 +60,7 @@ struct error *
 action_init_primary(struct tablet_context *context, struct cancel *cancel, bool semi_sync,
                     char **ret_position)
 {
+    TRY(refuse_incomplete(context));
     CLEANUP(dba_done) struct dba dba = {0};
     TRY(dba_take(context, cancel, &dba));
     enum semi_sync_action action;
@@ -116,6 +127,7 @@ struct error *
 action_promote_replica(struct tablet_context *context, struct cancel *cancel, bool semi_sync,
                        char **ret_position)
 {
+    TRY(refuse_incomplete(context));
     CLEANUP(dba_done) struct dba dba = {0};
     TRY(dba_take(context, cancel, &dba));
     enum semi_sync_action action;
