@@ -45,7 +45,7 @@ has_database(struct db *db, struct cancel *cancel, const char *name, bool *ret_h
     return NULL;
 }
 
-/* CREATE … IF NOT EXISTS writes to the binary log even when there is nothing to create, and would
+/* CREATE ... IF NOT EXISTS writes to the binary log even when there is nothing to create, and would
  * wait for semi-sync acknowledgements; so look first. */
 static struct error *
 create_databases(struct tablet_context *context, struct db *db, struct cancel *cancel)
@@ -57,9 +57,6 @@ create_databases(struct tablet_context *context, struct db *db, struct cancel *c
         CLEANUP(freep) char *name = db_quote_name(identity->database);
         TRY(db_executef(db, cancel, "CREATE DATABASE IF NOT EXISTS %s", name));
     }
-    TRY(has_database(db, cancel, identity->sidecar, &has_it));
-    if (!has_it)
-        TRY(sidecar_create_database(db, cancel, identity->sidecar));
     return sidecar_create_tables(db, cancel, identity->sidecar);
 }
 
