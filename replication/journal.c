@@ -99,16 +99,6 @@ sidecar_create_tables(struct db *db, struct cancel *cancel, const char *sidecar)
 }
 
 struct error *
-sidecar_declare_tables(struct db *db, struct cancel *cancel, const char *sidecar)
-{
-    CLEANUP(freep) char *quoted = db_quote_name(sidecar);
-    TRY(sidecar_create_database(db, cancel, sidecar));
-    for (size_t i = 0; i < ARRAY_LENGTH(tables); i++)
-        TRY(create_table(db, cancel, quoted, &tables[i]));
-    return NULL;
-}
-
-struct error *
 reparent_journal_insert(struct db *db, struct cancel *cancel, const char *sidecar,
                         int64_t time_created_ns, const char *action_name, const char *primary_alias,
                         const char *position)

@@ -47,9 +47,6 @@ become_first_primary(struct tablet_context *context, struct db *db, struct cance
     TRY(write_first_event(context, db, cancel, &position));
     TRY(tablet_change_type(context, cancel, TOPODATA__TABLET_TYPE__PRIMARY, TABLET_SET_READ_WRITE,
                            action));
-    /* Replicas start behind the first event, with nothing before it, even when the tables of an
-     * earlier life are still here. */
-    TRY(sidecar_declare_tables(db, cancel, context->identity->sidecar));
     /* Last: with semi-sync on, creating the databases would wait for acknowledgements of replicas
      * that are not attached yet. */
     TRY(semi_sync_fix(db, cancel, action, true));
