@@ -340,7 +340,7 @@ def test_a_corrupted_object_is_noticed_and_the_restore_can_be_done_again(backed_
 
 def test_a_damaged_newest_backup_does_not_hide_an_older_good_one(backed_up):
     cluster, primary, tablet, name = backed_up
-    newer = name.replace(name[:4], "2999", 1)
+    newer = name.replace(name[:4], "2199", 1)
     subprocess.run(["cp", "-a", cluster.backup_path(name), cluster.backup_path(newer)], check=True)
     damage_torn(cluster, newer)
     tablet.manager.events("RestoreFromBackup", timeout=180)

@@ -54,7 +54,7 @@ def test_ping(primary):
 
 def test_full_status_of_a_primary(primary, flavor):
     status = primary.full_status()
-    assert status.server_id == 100 and len(status.server_uuid) == 36
+    assert status.server_id == int(primary.value("SELECT @@server_id")) and len(status.server_uuid) == 36
     assert not status.HasField("replication_status")
     assert status.primary_status.position == encoded(primary)
     assert status.primary_status.file_position.startswith("FilePos/")
@@ -71,7 +71,7 @@ def test_full_status_of_a_replica(replica, primary, flavor):
     assert status.tablet_type == 2 and status.read_only
     assert (followed.source_host, followed.source_port) == ("127.0.0.1", primary.mysql_port)
     assert (followed.io_state, followed.sql_state) == (RUNNING, RUNNING)
-    assert followed.source_user == "vt_repl" and followed.source_server_id == 100
+    assert followed.source_user == "vt_repl" and followed.source_server_id == primary.full_status().server_id
     assert followed.auto_position or followed.using_gtid
     assert status.replication_configuration.heartbeat_interval > 0
     assert status.replication_configuration.replica_net_timeout > 0

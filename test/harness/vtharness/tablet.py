@@ -80,10 +80,14 @@ class Tablet:
             self.wait_agent()
 
     def wait_mysqld(self, deadline=120):
+        control = wire.supervisor(self.control_socket)
+
         def answers():
             assert self.supervisor.is_alive(), f"the supervisor of {self.alias} ended"
-            return self.sql("SELECT 1") == [("1",)]
+            control.reconnect()
+            return control.call("Status", timeout=5).is_running and self.sql("SELECT 1") == [("1",)]
         wait_for(answers, f"mysqld of {self.alias} answers", deadline)
+        control.close()
 
     def wait_agent(self, deadline=60):
         def answers():
