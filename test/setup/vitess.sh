@@ -9,6 +9,7 @@ version=0.24.1
 programs=(vtctldclient vtctld vttablet mysqlctld vtgate vtorc)
 cache=${VTAGENT_CACHE:-/var/tmp/vtagent-cache}
 final=$cache/vitess-$version
+top=$(cd "$(dirname "$0")/../.." && pwd)
 
 give_up() {
     echo "vitess: $1; tests that need Vitess's programs are left out"
@@ -24,6 +25,8 @@ is_built() {
 }
 
 ready() {
+    mkdir -p "$top/build"
+    ln -sfn "$final" "$top/build/vitess"
     echo "vitess: v$version in $final/bin"
     exit 0
 }

@@ -7,16 +7,14 @@ import urllib.request
 from vtharness.cluster import Answer, CtlError
 from vtharness.ports import free_port
 from vtharness.process import Process
+from vtharness.run import TOP
 from vtharness.tablet import Tablet
 from vtharness.wait import wait_for
-
-VERSION = "0.24.1"
 
 
 def root():
     """The folder with bin/ and src/, or None where Vitess could not be built."""
-    cache = os.environ.get("VTAGENT_CACHE", "/var/tmp/vtagent-cache")
-    folder = os.path.join(cache, f"vitess-{VERSION}")
+    folder = os.path.realpath(os.path.join(TOP, "build", "vitess"))
     return folder if os.access(os.path.join(folder, "bin", "vtctld"), os.X_OK) else None
 
 
