@@ -56,6 +56,7 @@ struct start_step {
     bool is_fatal; /* FAILED_PRECONDITION ends the process */
 };
 /* ---- start_topology.c, start_server.c: the steps ---- */
+struct error *start_check_record(struct daemon *daemon, struct cancel *cancel) ERROR_MUST_CHECK;
 struct error *start_take_shard(struct daemon *daemon, struct cancel *cancel) ERROR_MUST_CHECK;
 struct error *start_take_role(struct daemon *daemon, struct cancel *cancel) ERROR_MUST_CHECK;
 struct error *start_register(struct daemon *daemon, struct cancel *cancel) ERROR_MUST_CHECK;

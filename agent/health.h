@@ -61,7 +61,7 @@ struct error *health_new(const struct health_options *options,
 void health_start(struct health *health);                                        /* loop thread */
 void health_poke(struct health *health);                                         /* any thread */
 void health_get_view(const struct health *health, struct health_view *ret_view); /* loop thread */
-void health_end(struct health *health); /* loop thread: no more probes */
+void health_end(struct health *health);  /* loop thread: no more probes */
 void health_free(struct health *health); /* after the loop ended; waits for a running probe */
 
 #endif

@@ -17,21 +17,28 @@ shard_freep(Topodata__Shard **shard)
 
 /* ---- The serving graph, in the background: other shards may have to come first ---- */
 
+static struct error *
+ensure_serving_graph_once(struct tablet_context *context)
+{
+    const struct tablet_identity *identity = context->identity;
+    CLEANUP(cancel_unrefp)
+    struct cancel *cancel =
+        cancel_new_child(context->stop, 2 * identity->remote_operation_timeout_ms);
+    return topo_ensure_serving_graph(context->topo, cancel, identity->alias.cell,
+                                     identity->keyspace);
+}
+
 static void
 ensure_serving_graph(void *data)
 {
-    struct daemon *daemon = data;
-    struct tablet_context *context = &daemon->context;
-    const struct tablet_identity *identity = context->identity;
+    struct tablet_context *context = &((struct daemon *)data)->context;
     int64_t pause_ms = GRAPH_PAUSE_MS;
-    while (!cancel_is_requested(context->stop)) {
-        CLEANUP(cancel_unrefp)
-        struct cancel *cancel =
-            cancel_new_child(context->stop, 2 * identity->remote_operation_timeout_ms);
-        struct error *error = topo_ensure_serving_graph(context->topo, cancel, identity->alias.cell,
-                                                        identity->keyspace);
-        if (error == NULL)
+    for (;;) {
+        struct error *error = ensure_serving_graph_once(context);
+        if (error == NULL || cancel_is_requested(context->stop)) {
+            error_free(error);
             return;
+        }
         /* Waiting for the other shards of a keyspace is ordinary. */
         enum log_level level =
             error_is(error, ERROR_FAILED_PRECONDITION) ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN;
@@ -65,8 +72,30 @@ start_take_shard(struct daemon *daemon, struct cancel *cancel)
     TRY(topo_get_or_create_shard(context->topo, cancel, identity->keyspace, identity->shard, &shard,
                                  &sidecar));
     take_sidecar(identity, sidecar);
-    worker_submit(context->wait_worker, ensure_serving_graph, daemon);
     return NULL;
+}
+
+/* Before anything is created: the alias may belong to another shard. */
+struct error *
+start_check_record(struct daemon *daemon, struct cancel *cancel)
+{
+    const struct tablet_identity *identity = daemon->context.identity;
+    CLEANUP(tablet_record_freep) Topodata__Tablet *record = NULL;
+    struct error *error =
+        topo_get_tablet(daemon->context.topo, cancel, &identity->alias, &record, NULL);
+    if (error_is(error, ERROR_NOT_FOUND)) { /* a missing cell is told at the next step */
+        error_free(error);
+        return NULL;
+    }
+    TRY(error);
+    if (str_equal(record->keyspace, identity->keyspace) &&
+        str_equal(record->shard, identity->shard))
+        return NULL;
+    return error_new(ERROR_FAILED_PRECONDITION,
+                     "tablet '%s' is registered in shard '%s/%s', not '%s/%s': delete its record "
+                     "first, or use another uid",
+                     identity->alias_text, record->keyspace, record->shard, identity->keyspace,
+                     identity->shard);
 }
 
 /* ---- Primary or not ---- */
@@ -130,5 +159,6 @@ start_register(struct daemon *daemon, struct cancel *cancel)
 {
     TRY(tablet_start_publishing(&daemon->context, cancel));
     loop_call(daemon->context.loop, COMPONENT, start_shard_sync, daemon);
+    worker_submit(daemon->context.wait_worker, ensure_serving_graph, daemon);
     return NULL;
 }
