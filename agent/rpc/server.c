@@ -42,6 +42,8 @@ create_core(int64_t max_message_bytes)
         integer_arg(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, PING_TIMEOUT_MS),
         integer_arg(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, HANDSHAKE_MS),
         integer_arg(GRPC_ARG_ENABLE_CHANNELZ, 0),
+        /* Of answers; nobody asks for it, and a call is a tenth cheaper without. */
+        integer_arg(GRPC_ARG_ENABLE_PER_MESSAGE_COMPRESSION, 0),
     };
     grpc_channel_args all = {ARRAY_LENGTH(args), args};
     return grpc_server_create(&all, NULL);
