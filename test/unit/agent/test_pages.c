@@ -1,0 +1,161 @@
+#include <criterion/criterion.h>
+#include <jansson.h>
+
+#include "agent/base/memory.h"
+#include "agent/pages.h"
+
+static struct tablet_identity identity;
+static struct pages_picture picture;
+static struct buffer body;
+
+static void
+set_up(void)
+{
+    identity = (struct tablet_identity){.alias_text = "zone1-0000000100",
+                                        .keyspace = (char *)"ks",
+                                        .shard = (char *)"-80",
+                                        .hostname = (char *)"host",
+                                        .mysql_hostname = (char *)"db",
+                                        .http_port = 15000,
+                                        .grpc_port = 15999};
+    picture = (struct pages_picture){.identity = &identity,
+                                     .is_started = true,
+                                     .start_step = "",
+                                     .start_time_ns = 1000000000,
+                                     .now_ns = 3000000000};
+    picture.view.state = STATE_FOLLOWING;
+    picture.view.is_published = true;
+    picture.view.snapshot.type = TOPODATA__TABLET_TYPE__REPLICA;
+    picture.view.snapshot.is_serving = true;
+    picture.view.snapshot.mysql_port = 3306;
+    snprintf(picture.view.snapshot.reason, sizeof(picture.view.snapshot.reason), "replicating");
+    picture.health.probe.server_answers = true;
+    body = (struct buffer)BUFFER_INIT;
+}
+
+static void
+tear_down(void)
+{
+    buffer_done(&body);
+}
+
+static int
+status_of(page_function function)
+{
+    buffer_clear(&body);
+    return function(&picture, &body).status;
+}
+
+Test(pages, probes_of_a_serving_tablet, .init = set_up, .fini = tear_down)
+{
+    cr_assert_eq(status_of(page_healthz), 200);
+    cr_assert_str_eq(buffer_text(&body), "ok\n");
+    cr_assert_eq(status_of(page_readyz), 200);
+    cr_assert_eq(status_of(page_livez), 200);
+    cr_assert_eq(status_of(page_startupz), 200);
+    cr_assert_eq(status_of(page_debug_health), 200);
+}
+
+Test(pages, a_tablet_that_should_serve_and_does_not, .init = set_up, .fini = tear_down)
+{
+    picture.view.snapshot.is_serving = false;
+    cr_assert_eq(status_of(page_healthz), 500);
+    cr_assert_str_eq(buffer_text(&body),
+                     "500 internal server error: vttablet is not serving: replicating\n");
+    cr_assert_eq(status_of(page_readyz), 503);
+    cr_assert_eq(status_of(page_debug_health), 500);
+    cr_assert_eq(status_of(page_livez), 200);
+}
+
+Test(pages, a_tablet_that_does_not_serve_on_purpose, .init = set_up, .fini = tear_down)
+{
+    static const enum tablet_state states[] = {STATE_DEMOTED, STATE_BACKUP, STATE_RESTORE};
+    picture.view.snapshot.is_serving = false;
+    for (size_t i = 0; i < ARRAY_LENGTH(states); i++) {
+        picture.view.state = states[i];
+        cr_assert_eq(status_of(page_healthz), 200);
+        cr_assert_eq(status_of(page_readyz), 503);
+    }
+    picture.view.state = STATE_FOLLOWING;
+    picture.view.snapshot.type = TOPODATA__TABLET_TYPE__SPARE;
+    cr_assert_eq(status_of(page_healthz), 200);
+    cr_assert_eq(status_of(page_readyz), 200);
+}
+
+Test(pages, a_starting_tablet_says_for_what_it_waits, .init = set_up, .fini = tear_down)
+{
+    picture.is_started = false;
+    picture.start_step = "waiting for mysqld";
+    cr_assert_eq(status_of(page_startupz), 503);
+    cr_assert_str_eq(buffer_text(&body), "starting: waiting for mysqld\n");
+    cr_assert_eq(status_of(page_readyz), 503);
+    cr_assert_eq(status_of(page_status), 200);
+    cr_assert_not_null(strstr(buffer_text(&body), "waiting for mysqld"));
+}
+
+Test(pages, variables_are_json_with_the_build, .init = set_up, .fini = tear_down)
+{
+    snprintf(picture.view.snapshot.reason, sizeof(picture.view.snapshot.reason),
+             "a \"quoted\" reason\nof two lines");
+    cr_assert_eq(status_of(page_vars), 200);
+    json_t *root = json_loads(buffer_text(&body), 0, NULL);
+    cr_assert_not_null(root);
+    cr_assert_str_eq(json_string_value(json_object_get(root, "TabletStateName")), "SERVING");
+    cr_assert(json_is_string(json_object_get(root, "BuildHost")));
+    cr_assert(json_is_string(json_object_get(root, "BuildUser")));
+    cr_assert(json_is_integer(json_object_get(root, "BuildTimestamp")));
+    cr_assert(json_is_string(json_object_get(root, "BuildGitRev")));
+    cr_assert_eq(json_integer_value(json_object_get(root, "Uptime")), 2000000000);
+    json_decref(root);
+}
+
+Test(pages, metrics_show_state_lag_and_job, .init = set_up, .fini = tear_down)
+{
+    picture.health.verdict.is_lag_known = true;
+    picture.health.verdict.lag_seconds = 4;
+    snprintf(picture.view.job.name, sizeof(picture.view.job.name), "backup");
+    picture.view.job.done_bytes = 5;
+    picture.view.job.total_bytes = 10;
+    cr_assert_eq(status_of(page_metrics), 200);
+    static const char *const lines[] = {
+        "vttablet_tablet_server_state{name=\"SERVING\",type=\"replica\",keyspace=\"ks\","
+        "shard=\"-80\"} 1\n",
+        "\nvttablet_tablet_state 2\n",
+        "\nvttablet_replication_lag_sec 4\n",
+        "\nvttablet_job_done_bytes{job=\"backup\"} 5\n",
+        "\nvttablet_job_total_bytes{job=\"backup\"} 10\n",
+        "\nvttablet_record_is_current 1\n",
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(lines); i++)
+        cr_assert_not_null(strstr(buffer_text(&body), lines[i]));
+}
+
+Test(pages, the_status_page_tells_the_story, .init = set_up, .fini = tear_down)
+{
+    struct health_probe *probe = &picture.health.probe;
+    probe->is_replica = true;
+    probe->io_state = REPLICATION_RUNNING;
+    probe->sql_state = REPLICATION_STOPPED;
+    probe->is_lag_unknown = true;
+    snprintf(probe->source, sizeof(probe->source), "db0:3306");
+    snprintf(probe->replication_error, sizeof(probe->replication_error), "duplicate key");
+    picture.view.history_count = 1;
+    picture.view.history[0].time_ns = 1000000000;
+    snprintf(picture.view.history[0].text, sizeof(picture.view.history[0].text), "promoted");
+    snprintf(picture.view.publish_error, sizeof(picture.view.publish_error), "etcd is away");
+    cr_assert_eq(status_of(page_status), 200);
+    static const char *const pieces[] = {
+        "zone1-0000000100",     "ks/-80",
+        "SERVING: replicating", "from db0:3306, IO running, SQL stopped\n",
+        "duplicate key",        "1970-01-01T00:00:01Z  promoted",
+        "etcd is away"};
+    for (size_t i = 0; i < ARRAY_LENGTH(pieces); i++)
+        cr_assert_not_null(strstr(buffer_text(&body), pieces[i]));
+}
+
+Test(pages, paths)
+{
+    cr_assert(pages_find("/healthz") == page_healthz);
+    cr_assert(pages_find("/debug/vars") == page_vars);
+    cr_assert_null(pages_find("/debug/pprof"));
+}
