@@ -86,11 +86,10 @@ release_waiters(struct fence *fence, struct cancel *cancel)
     TRY(semi_sync_wait_sessions_read(fence->db, cancel, &fence->names, &waiting));
     if (waiting == 0)
         return NULL;
-    TRY(error_wrap(
+    fence->has_released = true; /* even a failed switch may have had its effect */
+    return error_wrap(
         db_executef(fence->db, cancel, "SET GLOBAL %s = 0", fence->names.primary_enabled),
-        "release the semi-sync waiters"));
-    fence->has_released = true;
-    return NULL;
+        "release the semi-sync waiters");
 }
 
 static struct error *
