@@ -6,16 +6,21 @@
 #include "agent/tablet/tablet.h"
 
 /* Backup and restore as child processes (`vtagent job`). Called on the action thread; lines go to
- * on_line as they come (level: logutil.Level's numbers). Cancel ends the child. Whatever happens,
- * mysqld is back in service, the type is what it was and replication resumed when they return. */
+ * on_line as they come (level: logutil.Level's numbers) and to the log. Cancel ends the child.
+ * Settings come from context->backup. */
 typedef void (*job_line_function)(int level, const char *text, void *data);
 struct backup_request {
-    int concurrency;
+    int concurrency; /* 0: as configured */
     bool allows_primary, is_upgrade_safe;
-    const char *engine;           /* NULL: ours */
-    const char *incremental_from; /* "" for full */
-    int64_t mysql_shutdown_timeout_ms;
+    const char *engine;                /* NULL: ours */
+    const char *incremental_from;      /* "" for full */
+    int64_t mysql_shutdown_timeout_ms; /* 0: as configured */
 };
+/* Whatever happens, mysqld is back in service, the type is what it was and replication resumed when
+ * it returns; the steps for that run although the cancel has ended. When mysqld cannot be started
+ * the journal stays, and the next start of the agent tries again. Storage, settings and type are
+ * checked before mysqld is stopped: FAILED_PRECONDITION; NOT_FOUND for an engine other than
+ * "builtin", UNIMPLEMENTED for incremental backups. */
 struct error *job_backup(struct tablet_context *context, struct cancel *cancel,
                          const struct backup_request *request, job_line_function on_line,
                          void *data) ERROR_MUST_CHECK;
@@ -23,9 +28,23 @@ struct restore_request {
     int64_t backup_time_ns; /* 0: latest */
     bool is_dry_run;
 };
+/* Chooses the newest usable backup, checks all that can be checked, and only then deletes the data
+ * and copies; follows the primary, and returns when it has executed what the primary had executed.
+ * NOT_FOUND: there is no backup at all. FAILED_PRECONDITION: none is complete. Nothing was touched
+ * in either case.
+ * A failure after data was deleted leaves type RESTORE, mysqld down and the file
+ * `restore_in_progress` in the tablet's folder: the next restore begins anew, whatever backup is
+ * then the newest; an older backup is not taken in place of a damaged one (ask for it by its time).
+ */
 struct error *job_restore(struct tablet_context *context, struct cancel *cancel,
                           const struct restore_request *request, job_line_function on_line,
                           void *data) ERROR_MUST_CHECK;
+
+/* At the agent's start, before mysqld is waited for: answers a job that the last agent did not end.
+ * Ends a worker that still runs, removes an incomplete backup, starts mysqld unless a restore is
+ * unfinished, puts semi-sync, replication and type back. No journal: nothing to do, NULL. Action
+ * thread. An error means: try again. */
+struct error *job_recover(struct tablet_context *context, struct cancel *cancel) ERROR_MUST_CHECK;
 
 /* `vtagent job …` (internal): the child's main. Exit code of the process. */
 int job_main(int argc, char **argv);

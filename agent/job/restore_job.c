@@ -1,0 +1,321 @@
+/* Restore: nothing is deleted before everything that can be checked was checked. From the first
+ * deletion on, the marker file says that the data is incomplete: to us and to Vitess's programs. */
+#include <string.h>
+
+#include "agent/actions/actions.h"
+#include "agent/actions/steps.h"
+#include "agent/base/clock.h"
+#include "agent/base/file.h"
+#include "agent/job/catch_up.h"
+#include "agent/job/restore_marker.h"
+#include "agent/job/run.h"
+
+#define DEFAULT_SHUTDOWN_MS 300000
+#define CONNECT_TIMEOUT_MS 10000
+#define PUT_BACK_STEP_MS 60000
+
+struct restore_job {
+    struct job_run run;
+    const struct restore_request *request;
+    Topodata__TabletType type; /* before */
+    struct server_before before;
+    char *version_text, *backup_name, *position;
+    bool is_same_version;
+    /* How far it went. */
+    bool has_changed_type, was_stopped, is_wiped, has_data;
+};
+
+static void
+restore_job_done(struct restore_job *job)
+{
+    job_run_done(&job->run);
+    freep(&job->version_text);
+    freep(&job->backup_name);
+    freep(&job->position);
+}
+
+static int64_t
+shutdown_timeout_ms(const struct restore_job *job)
+{
+    int64_t configured = job->run.context->backup->mysql_shutdown_timeout_ms;
+    return configured > 0 ? configured : DEFAULT_SHUTDOWN_MS;
+}
+
+/* ---- Before anything is changed ---- */
+static struct error *
+check_type(struct restore_job *job)
+{
+    struct tablet_context *context = job->run.context;
+    struct tablet_snapshot snapshot;
+    tablet_get_snapshot(context->tablet, &snapshot);
+    job->type = snapshot.type;
+    bool is_primary = job->type == TOPODATA__TABLET_TYPE__PRIMARY;
+    if (!is_primary) {
+        Topodata__Tablet *record = NULL;
+        TRY(topo_get_tablet(context->topo, job->run.cancel, &context->identity->alias, &record,
+                            NULL));
+        is_primary = record->type == TOPODATA__TABLET_TYPE__PRIMARY;
+        topodata__tablet__free_unpacked(record, NULL);
+    }
+    if (!is_primary)
+        return NULL;
+    return error_new(ERROR_UNKNOWN, "type PRIMARY cannot restore from backup: reparent first");
+}
+
+static struct error *
+read_running_server(struct restore_job *job)
+{
+    CLEANUP(cancel_unrefp)
+    struct cancel *cancel = cancel_new_child(job->run.cancel, CONNECT_TIMEOUT_MS);
+    CLEANUP(dba_done) struct dba dba = {0};
+    CLEANUP(server_facts_done) struct server_facts facts = {.server_uuid = NULL};
+    TRY(dba_take(job->run.context, cancel, &dba));
+    TRY(server_facts_read(dba.db, cancel, &facts));
+    job->before = facts.before;
+    str_replace(&job->version_text, facts.version_text);
+    return NULL;
+}
+
+/* A server that is down, or without data, cannot be asked; its program can. */
+static struct error *
+read_version(struct restore_job *job)
+{
+    struct error *error = read_running_server(job);
+    if (error == NULL)
+        return NULL;
+    error_free(error);
+    TRY(cancel_check(job->run.cancel));
+    return error_wrap(
+        mysqlctl_version(job->run.context->mysqlctl, job->run.cancel, &job->version_text),
+        "ask for the server's version");
+}
+
+static struct error *
+choose_and_check(struct restore_job *job)
+{
+    CLEANUP(job_options_done)
+    struct worker_options options = job_worker_options(job->run.context, "restore-check");
+    options.mysql_version = xstrdup(job->version_text);
+    options.not_after_ns = job->request->backup_time_ns;
+    TRY(job_work(&job->run, &options, job->run.cancel));
+    str_replace(&job->backup_name, job_result(&job->run, "name"));
+    str_replace(&job->position, job_result(&job->run, "position"));
+    job->is_same_version = strcmp(job_result(&job->run, "same_version"), "yes") == 0;
+    job_say(&job->run, LINE_INFO,
+            "backup '%s' (server version '%s') is complete and fits, "
+            "position %s",
+            job->backup_name, job_result(&job->run, "version"), job->position);
+    return NULL;
+}
+
+static struct error *
+choose(struct restore_job *job)
+{
+    struct error *error = choose_and_check(job);
+    if (job->is_wiped && error_is(error, ERROR_NOT_FOUND)) {
+        error->code = ERROR_FAILED_PRECONDITION; /* nobody may start empty over half a database */
+        return error_wrap(error, "a restore is unfinished, and there is nothing to finish it with");
+    }
+    return error;
+}
+
+/* ---- Replacing the data ---- */
+static struct error *
+leave_service(struct restore_job *job)
+{
+    job->has_changed_type = true; /* also when it failed half-way */
+    return error_wrap(tablet_change_type(job->run.context, job->run.cancel,
+                                         TOPODATA__TABLET_TYPE__RESTORE, TABLET_LEAVE_READ_ONLY,
+                                         SEMI_SYNC_NONE),
+                      "change the type to RESTORE");
+}
+
+static struct error *
+stop_server(struct restore_job *job)
+{
+    job->was_stopped = true;
+    return server_stop(job->run.context, job->run.cancel, shutdown_timeout_ms(job));
+}
+
+static struct error *
+wipe(struct restore_job *job)
+{
+    CLEANUP(job_options_done)
+    struct worker_options options = job_worker_options(job->run.context, "restore-wipe");
+    TRY(cancel_check(job->run.cancel));
+    job_say(&job->run, LINE_INFO, "deleting the present data");
+    job->is_wiped = true;
+    TRY(job_work(&job->run, &options, job->run.cancel));
+    /* A new server id: with the old one it would not see what it once wrote itself. */
+    return error_wrap(mysqlctl_reinit_config(job->run.context->mysqlctl, job->run.cancel),
+                      "write my.cnf anew");
+}
+
+static struct error *
+copy_files(struct restore_job *job)
+{
+    const struct tablet_context *context = job->run.context;
+    CLEANUP(job_options_done)
+    struct worker_options options = job_worker_options(context, "restore-copy");
+    options.name = xstrdup(job->backup_name);
+    TRY(job_concurrency(0, context->backup->restore_concurrency, &options.concurrency));
+    job_say(&job->run, LINE_INFO, "copying backup '%s'", job->backup_name);
+    return job_work(&job->run, &options, job->run.cancel);
+}
+
+static struct error *
+start_server(struct restore_job *job)
+{
+    if (!job->is_same_version) {
+        job_say(&job->run, LINE_INFO, "the backup is of another server version: upgrading");
+        TRY(server_upgrade(job->run.context, job->run.cancel, shutdown_timeout_ms(job)));
+    }
+    return server_start(job->run.context, job->run.cancel);
+}
+
+static struct error *
+set_position(struct restore_job *job)
+{
+    struct cancel *cancel = job->run.cancel;
+    CLEANUP(position_freep) struct position *position = NULL;
+    CLEANUP(dba_done) struct dba dba = {0};
+    enum semi_sync_action action;
+    TRY(position_parse(job->position, &position));
+    TRY(dba_take(job->run.context, cancel, &dba));
+    TRY(replication_reset_parameters(dba.db, cancel));
+    TRY(replication_set_position(dba.db, cancel, position));
+    TRY(semi_sync_action_of(dba.db, cancel, false, &action));
+    return semi_sync_fix(dba.db, cancel, action, false);
+}
+
+static struct error *
+replace_data(struct restore_job *job)
+{
+    TRY(leave_service(job));
+    TRY(restore_marker_write(job->run.context));
+    TRY(stop_server(job));
+    TRY(wipe(job));
+    TRY(copy_files(job));
+    TRY(start_server(job));
+    TRY(set_position(job));
+    TRY(restore_marker_remove(job->run.context));
+    job->has_data = true;
+    return NULL;
+}
+
+static struct error *
+join_shard(struct restore_job *job)
+{
+    bool follows = false;
+    TRY(error_wrap(action_initialize_replication(job->run.context, job->run.cancel, &follows),
+                   "follow the shard's primary"));
+    if (!follows) {
+        job_say(&job->run, LINE_INFO, "the shard has no primary to follow yet");
+        return NULL;
+    }
+    tablet_must_catch_up(job->run.context);
+    return catch_up_wait(&job->run);
+}
+
+/* ---- The end, good or not; the caller's token counts no more ---- */
+static struct error *
+enter_service(struct restore_job *job)
+{
+    CLEANUP(cancel_unrefp) struct cancel *cancel = cancel_new_child(NULL, PUT_BACK_STEP_MS);
+    return error_wrap(tablet_change_type(job->run.context, cancel,
+                                         job_type_after(job->run.context, job->type),
+                                         TABLET_LEAVE_READ_ONLY, SEMI_SYNC_NONE),
+                      "change the type back");
+}
+
+/* Semi-sync is decided by the type: once more now that it is the final one. */
+static void
+follow_with_final_type(struct restore_job *job)
+{
+    CLEANUP(cancel_unrefp) struct cancel *cancel = cancel_new_child(NULL, PUT_BACK_STEP_MS);
+    bool follows = false;
+    job_say_error(&job->run, action_initialize_replication(job->run.context, cancel, &follows),
+                  "the shard's primary is not followed yet");
+}
+
+static void
+resume(struct restore_job *job)
+{
+    CLEANUP(cancel_unrefp) struct cancel *cancel = cancel_new_child(NULL, PUT_BACK_STEP_MS);
+    CLEANUP(dba_done) struct dba dba = {0};
+    struct error *error = dba_take(job->run.context, cancel, &dba);
+    if (error == NULL)
+        error = server_put_semi_sync_back(dba.db, cancel, &job->before);
+    if (error == NULL && job->before.was_replicating)
+        error = server_resume_replication(job->run.context, dba.db, cancel);
+    job_say_error(&job->run, error, "replication was not resumed");
+}
+
+/* Nothing was deleted: the server comes back with the data it had. */
+static void
+put_back(struct restore_job *job)
+{
+    job_say_error(&job->run, restore_marker_remove(job->run.context),
+                  "the marker of an unfinished restore stays");
+    struct error *error = NULL;
+    if (job->was_stopped) {
+        error = server_start(job->run.context, NULL); /* bounded by its own patience */
+        if (error == NULL)
+            resume(job);
+    }
+    job_say_error(&job->run, error, "mysqld is down");
+    if (job->has_changed_type)
+        job_say_error(&job->run, enter_service(job), "the type is not as before");
+}
+
+static struct error *
+finish(struct restore_job *job, struct error *take_error)
+{
+    struct error *error = take_error;
+    if (error == NULL)
+        error = join_shard(job);
+    if (job->has_data) {
+        error = error_first(error, enter_service(job));
+        follow_with_final_type(job);
+    } else if (!job->is_wiped) {
+        put_back(job);
+    } else {
+        error = error_wrap(error, "the restore is unfinished and must be run again, until then the "
+                                  "tablet has no data");
+    }
+    job_close_journal(&job->run);
+    tablet_poke_health(job->run.context);
+    return error;
+}
+
+static struct error *
+restore(struct restore_job *job)
+{
+    int64_t started_ms = clock_monotonic_ms();
+    TRY(job_open_journal(&job->run, JOURNAL_RESTORE, job->backup_name, job->type, &job->before));
+    TRY(finish(job, replace_data(job)));
+    job_say(&job->run, LINE_INFO, "restored backup '%s' in %.1f s", job->backup_name,
+            (double)(clock_monotonic_ms() - started_ms) / 1000.0);
+    return NULL;
+}
+
+struct error *
+job_restore(struct tablet_context *context, struct cancel *cancel,
+            const struct restore_request *request, job_line_function on_line, void *data)
+{
+    CLEANUP(restore_job_done) struct restore_job job = {.request = request};
+    job_run_init(&job.run, context, cancel, "restore", on_line, data);
+    TRY(job_check_settings(context));
+    TRY(check_type(&job));
+    /* What an unfinished restore has left is no data to go back to. */
+    job.is_wiped = restore_marker_exists(context);
+    TRY(read_version(&job));
+    TRY(choose(&job));
+    if (request->is_dry_run) {
+        job_say(&job.run, LINE_INFO, "dry run: nothing was changed");
+        return NULL;
+    }
+    struct error *error = restore(&job);
+    tablet_set_progress(context, NULL, 0, 0);
+    return error;
+}

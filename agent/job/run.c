@@ -1,0 +1,226 @@
+#include "agent/job/run.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/base/clock.h"
+#include "agent/base/log.h"
+#include "agent/job/process.h"
+#include "backup/backup.h"
+
+#define DEFAULT_THREADS 4
+#define PROGRESS_LINE_MS 5000
+#define REMOVE_TIMEOUT_MS 60000
+
+void
+job_run_init(struct job_run *run, struct tablet_context *context, struct cancel *cancel,
+             const char *name, job_line_function on_line, void *line_data)
+{
+    *run = (struct job_run){.context = context,
+                            .cancel = cancel,
+                            .on_line = on_line,
+                            .line_data = line_data,
+                            .name = name};
+}
+
+void
+job_run_done(struct job_run *run)
+{
+    journal_done(&run->journal);
+    strv_done(&run->result_keys);
+    strv_done(&run->result_values);
+}
+
+static void
+say(struct job_run *run, int level, const char *text)
+{
+    enum log_level log_level = level == LINE_ERROR     ? LOG_LEVEL_ERROR
+                               : level == LINE_WARNING ? LOG_LEVEL_WARN
+                                                       : LOG_LEVEL_INFO;
+    log_write(log_level, run->name, "%s", text);
+    if (run->on_line != NULL)
+        run->on_line(level, text, run->line_data);
+}
+
+void
+job_say(struct job_run *run, int level, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    CLEANUP(freep) char *text = xvasprintf(format, arguments);
+    va_end(arguments);
+    say(run, level, text);
+}
+
+void
+job_say_error(struct job_run *run, struct error *take_error, const char *text)
+{
+    if (take_error != NULL)
+        job_say(run, LINE_WARNING, "%s: %s", text, take_error->message);
+    error_free(take_error);
+}
+
+struct error *
+job_check_settings(const struct tablet_context *context)
+{
+    if (str_is_empty(context->identity->mycnf_path))
+        return error_new(ERROR_FAILED_PRECONDITION, "no my.cnf is known: set --mycnf-file");
+    if (context->mysqlctl == NULL)
+        return error_new(ERROR_FAILED_PRECONDITION,
+                         "mysqld cannot be stopped and started: set --mysqlctl-socket");
+    if (context->backup == NULL || str_is_empty(context->backup->storage_implementation))
+        return error_new(ERROR_FAILED_PRECONDITION,
+                         "no backup storage is configured: set --backup-storage-implementation");
+    return NULL;
+}
+
+struct error *
+job_concurrency(int asked, int configured, int64_t *ret_threads)
+{
+    if (asked < 0)
+        return error_new(ERROR_INVALID_ARGUMENT, "concurrency %d: 1 to %d", asked,
+                         BACKUP_THREADS_MOST);
+    int threads = asked > 0 ? asked : configured > 0 ? configured : DEFAULT_THREADS;
+    *ret_threads = threads < BACKUP_THREADS_MOST ? threads : BACKUP_THREADS_MOST;
+    return NULL;
+}
+
+struct worker_options
+job_worker_options(const struct tablet_context *context, const char *mode)
+{
+    const struct tablet_identity *identity = context->identity;
+    return (struct worker_options){
+        .mode = xstrdup(mode),
+        .storage_implementation = xstrdup(context->backup->storage_implementation),
+        .file_root = xstrdup(context->backup->file_root),
+        .keyspace = xstrdup(identity->keyspace),
+        .shard = xstrdup(identity->shard),
+        .alias = xstrdup(identity->alias_text),
+        .mycnf = xstrdup(identity->mycnf_path),
+    };
+}
+
+void
+job_options_done(struct worker_options *options)
+{
+    worker_options_done(options);
+}
+
+/* ---- The worker ---- */
+static void
+on_start(int pid, void *data)
+{
+    struct job_run *run = data;
+    if (!run->has_journal)
+        return;
+    run->journal.worker_pid = pid;
+    run->journal.worker_start_ticks = process_start_ticks(pid);
+    job_say_error(run, journal_write(run->context->identity->tablet_directory, &run->journal),
+                  "the worker's pid is not in the journal");
+}
+
+static void
+on_log(int level, const char *text, void *data)
+{
+    say(data, level, text);
+}
+
+static void
+on_progress(uint64_t done, uint64_t total, const char *text, void *data)
+{
+    struct job_run *run = data;
+    int64_t now = clock_monotonic_ms();
+    tablet_set_progress(run->context, run->name, done, total);
+    if (now - run->last_progress_ms < PROGRESS_LINE_MS && done != total)
+        return;
+    run->last_progress_ms = now;
+    double percent = total == 0 ? 100.0 : (double)done * 100.0 / (double)total;
+    job_say(run, LINE_INFO, "%.1f%%, %" PRIu64 " of %" PRIu64 " MB, %s", percent, done >> 20,
+            total >> 20, text);
+}
+
+static void
+on_result(const char *key, const char *value, void *data)
+{
+    struct job_run *run = data;
+    strv_add(&run->result_keys, key);
+    strv_add(&run->result_values, value);
+}
+
+struct error *
+job_work(struct job_run *run, const struct worker_options *options, struct cancel *cancel)
+{
+    CLEANUP(strv_done) struct strv argv = {.items = NULL};
+    const struct worker_events events = {.on_start = on_start,
+                                         .on_log = on_log,
+                                         .on_progress = on_progress,
+                                         .on_result = on_result,
+                                         .data = run};
+    strv_done(&run->result_keys);
+    strv_done(&run->result_values);
+    worker_options_print(options, &argv);
+    struct error *error = process_run(&argv, &events, &process_patience_default, cancel);
+    run->journal.worker_pid = 0;
+    run->journal.worker_start_ticks = 0;
+    return error;
+}
+
+const char *
+job_result(const struct job_run *run, const char *key)
+{
+    for (size_t i = 0; i < run->result_keys.count; i++) {
+        if (strcmp(run->result_keys.items[i], key) == 0)
+            return run->result_values.items[i];
+    }
+    return "";
+}
+
+void
+job_remove_incomplete(struct job_run *run, const char *backup_name)
+{
+    CLEANUP(cancel_unrefp) struct cancel *own = cancel_new_child(NULL, REMOVE_TIMEOUT_MS);
+    CLEANUP(job_options_done)
+    struct worker_options options = job_worker_options(run->context, "remove-incomplete");
+    str_replace(&options.name, backup_name);
+    job_say_error(run, job_work(run, &options, own),
+                  "an incomplete backup may be left behind: run 'vtagent ctl RemoveBackup'");
+}
+
+/* ---- The journal ---- */
+struct error *
+job_open_journal(struct job_run *run, enum journal_kind kind, const char *backup_name,
+                 Topodata__TabletType type, const struct server_before *before)
+{
+    journal_done(&run->journal);
+    run->journal = (struct journal){
+        .kind = kind,
+        .backup_name = xstrdup(backup_name),
+        .original_type = (int)type,
+        .was_replicating = before->was_replicating,
+        .was_writable = before->was_writable,
+        .semi_sync_primary = before->semi_sync_primary,
+        .semi_sync_replica = before->semi_sync_replica,
+    };
+    TRY(error_wrap(journal_write(run->context->identity->tablet_directory, &run->journal),
+                   "write the job's journal"));
+    run->has_journal = true;
+    return NULL;
+}
+
+void
+job_close_journal(struct job_run *run)
+{
+    run->has_journal = false;
+    job_say_error(run, journal_remove(run->context->identity->tablet_directory),
+                  "the job's journal stays");
+}
+
+Topodata__TabletType
+job_type_after(const struct tablet_context *context, Topodata__TabletType type)
+{
+    if (type == TOPODATA__TABLET_TYPE__BACKUP || type == TOPODATA__TABLET_TYPE__RESTORE ||
+        type == TOPODATA__TABLET_TYPE__UNKNOWN)
+        return context->identity->init_type;
+    return type;
+}

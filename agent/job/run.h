@@ -1,0 +1,61 @@
+/* What backup and restore share: the caller's lines, the worker, the journal. Private to this
+ * folder; action thread. */
+#ifndef VTAGENT_JOB_RUN_H
+#define VTAGENT_JOB_RUN_H
+
+#include "agent/job/job.h"
+#include "agent/job/journal.h"
+#include "agent/job/server.h"
+#include "agent/job/worker_options.h"
+
+enum { LINE_INFO = 0, LINE_WARNING = 1, LINE_ERROR = 2 };
+
+struct job_run {
+    struct tablet_context *context;
+    struct cancel *cancel;     /* the caller's */
+    job_line_function on_line; /* may be NULL */
+    void *line_data;
+    const char *name; /* "backup", "restore" */
+    struct journal journal;
+    bool has_journal; /* it is on disk */
+    int64_t last_progress_ms;
+    struct strv result_keys, result_values; /* of the last worker */
+};
+void job_run_init(struct job_run *run, struct tablet_context *context, struct cancel *cancel,
+                  const char *name, job_line_function on_line, void *line_data);
+void job_run_done(struct job_run *run);
+
+/* To the caller and to the log. */
+void job_say(struct job_run *run, int level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* Says "<text>: <error>" as a warning and frees the error; NULL: nothing. */
+void job_say_error(struct job_run *run, struct error *take_error, const char *text);
+
+/* FAILED_PRECONDITION without my.cnf, supervisor or storage. */
+struct error *job_check_settings(const struct tablet_context *context) ERROR_MUST_CHECK;
+/* 0: `configured`; INVALID_ARGUMENT below 0. */
+struct error *job_concurrency(int asked, int configured, int64_t *ret_threads) ERROR_MUST_CHECK;
+
+/* Storage, shard, alias, my.cnf and mode; the caller fills in the rest and ends it with
+ * job_options_done (the fields are copies). */
+struct worker_options job_worker_options(const struct tablet_context *context, const char *mode);
+void job_options_done(struct worker_options *options);
+/* Runs a worker; its pid is in the journal while it runs, its lines and progress are passed on. */
+struct error *job_work(struct job_run *run, const struct worker_options *options,
+                       struct cancel *cancel) ERROR_MUST_CHECK;
+/* A result of the last worker; "" when it reported none. */
+const char *job_result(const struct job_run *run, const char *key);
+
+struct error *job_open_journal(struct job_run *run, enum journal_kind kind, const char *backup_name,
+                               Topodata__TabletType type,
+                               const struct server_before *before) ERROR_MUST_CHECK;
+/* A journal that cannot be removed is said, not fatal. */
+void job_close_journal(struct job_run *run);
+
+/* Removes the backup's folder unless it is complete; bounded. */
+void job_remove_incomplete(struct job_run *run, const char *backup_name);
+/* The type that the tablet has again after a job that began at `type`. */
+Topodata__TabletType job_type_after(const struct tablet_context *context,
+                                    Topodata__TabletType type);
+
+#endif

@@ -1,0 +1,171 @@
+#include "agent/job/worker.h"
+
+#include <string.h>
+
+#include "backup/backup.h"
+#include "backup/manifest.h"
+
+enum { LINE_INFO = 0, LINE_WARNING = 1 };
+
+struct job_worker {
+    const struct worker_options *options;
+    const struct worker_output *output;
+    struct storage *storage;
+    struct backup_directories directories;
+    char *directory; /* "ks/shard" */
+};
+
+static void
+on_progress(uint64_t done, uint64_t total, const char *text, void *data)
+{
+    const struct job_worker *worker = data;
+    worker_output_progress(worker->output, done, total, text);
+}
+
+static struct error *
+check_storage(struct job_worker *worker)
+{
+    CLEANUP(strv_done) struct strv names = {.items = NULL};
+    return worker->storage->interface->list(worker->storage, worker->output->cancel,
+                                            worker->directory, &names);
+}
+
+static struct error *
+back_up(struct job_worker *worker)
+{
+    const struct worker_options *in = worker->options;
+    const struct backup_take_options options = {
+        .keyspace = in->keyspace,
+        .shard = in->shard,
+        .alias = in->alias,
+        .position = in->position,
+        .purged_position = in->purged_position,
+        .server_uuid = in->server_uuid,
+        .mysql_version = in->mysql_version,
+        .hostname = in->hostname,
+        .is_upgrade_safe = in->is_upgrade_safe,
+        .concurrency = (int)in->concurrency,
+        .compression = in->compression,
+        .compression_level = (int)in->compression_level,
+        .start_time_ns = in->start_time_ns,
+        .on_progress = on_progress,
+        .progress_data = worker,
+    };
+    CLEANUP(freep) char *name = NULL;
+    TRY(backup_take(worker->storage, &worker->directories, &options, worker->output->cancel,
+                    &name));
+    worker_output_result(worker->output, "name", name);
+    return NULL;
+}
+
+static struct error *
+remove_incomplete(struct job_worker *worker)
+{
+    const struct storage_interface *interface = worker->storage->interface;
+    struct cancel *cancel = worker->output->cancel;
+    uint64_t size;
+    struct error *error = interface->size(worker->storage, cancel, worker->directory,
+                                          worker->options->name, MANIFEST_NAME, &size);
+    if (error == NULL) {
+        worker_output_log(worker->output, LINE_INFO, "the backup is complete: it stays");
+        return NULL;
+    }
+    if (!error_is(error, ERROR_NOT_FOUND))
+        return error;
+    error_free(error);
+    error = interface->remove(worker->storage, cancel, worker->directory, worker->options->name);
+    if (error_is(error, ERROR_NOT_FOUND)) {
+        error_free(error);
+        return NULL;
+    }
+    return error;
+}
+
+static struct error *
+check_restore(struct job_worker *worker)
+{
+    const struct worker_options *in = worker->options;
+    CLEANUP(strv_done) struct strv notes = {.items = NULL};
+    CLEANUP(manifest_freep) struct manifest *manifest = NULL;
+    struct error *error =
+        restore_choose(worker->storage, in->keyspace, in->shard, in->not_after_ns,
+                       in->mysql_version, worker->output->cancel, &notes, &manifest);
+    for (size_t i = 0; i < notes.count; i++)
+        worker_output_log(worker->output, LINE_WARNING, notes.items[i]);
+    TRY(error);
+    TRY(restore_check(worker->storage, manifest, &worker->directories, worker->output->cancel));
+    worker_output_result(worker->output, "name", manifest->backup_name);
+    worker_output_result(worker->output, "position", manifest->position);
+    worker_output_result(worker->output, "version", manifest->mysql_version);
+    worker_output_result(worker->output, "same_version",
+                         manifest_version_is_same(manifest, in->mysql_version) ? "yes" : "no");
+    return NULL;
+}
+
+static struct error *
+wipe(struct job_worker *worker)
+{
+    return restore_wipe(&worker->directories);
+}
+
+static struct error *
+copy(struct job_worker *worker)
+{
+    const struct worker_options *in = worker->options;
+    CLEANUP(manifest_freep) struct manifest *manifest = NULL;
+    const struct restore_options options = {
+        .concurrency = (int)in->concurrency, .on_progress = on_progress, .progress_data = worker};
+    TRY(restore_open(worker->storage, in->keyspace, in->shard, in->name, worker->output->cancel,
+                     &manifest));
+    return restore_copy(worker->storage, manifest, &worker->directories, &options,
+                        worker->output->cancel);
+}
+
+struct mode {
+    const char *name;
+    bool needs_storage, writes_storage, needs_directories;
+    struct error *(*run)(struct job_worker *worker);
+};
+static const struct mode modes[] = {
+    {"check-storage", true, true, false, check_storage},
+    {"backup", true, true, true, back_up},
+    {"remove-incomplete", true, true, false, remove_incomplete},
+    {"restore-check", true, false, true, check_restore},
+    {"restore-wipe", false, false, true, wipe},
+    {"restore-copy", true, false, true, copy},
+};
+
+static struct error *
+run_mode(struct job_worker *worker, const struct mode *mode)
+{
+    const struct worker_options *in = worker->options;
+    const struct storage_options options = {.implementation = in->storage_implementation,
+                                            .file_root = in->file_root};
+    if (mode->needs_storage)
+        TRY(storage_open(&options, mode->writes_storage, &worker->storage));
+    if (mode->needs_directories)
+        TRY(backup_directories_read(in->mycnf, &worker->directories));
+    return mode->run(worker);
+}
+
+static void
+worker_done(struct job_worker *worker)
+{
+    storage_free(worker->storage);
+    backup_directories_done(&worker->directories);
+    freep(&worker->directory);
+}
+
+struct error *
+job_worker_run(const struct worker_options *options, const struct worker_output *output)
+{
+    CLEANUP(worker_done)
+    struct job_worker worker = {.options = options,
+                                .output = output,
+                                .directory = xasprintf("%s/%s", options->keyspace, options->shard)};
+    for (size_t i = 0; i < ARRAY_LENGTH(modes); i++) {
+        if (strcmp(modes[i].name, options->mode) == 0)
+            return run_mode(&worker, &modes[i]);
+    }
+    return error_new(ERROR_INVALID_ARGUMENT, "unknown mode '%s'", options->mode);
+}

@@ -1,0 +1,35 @@
+/* What the agent tells a worker, as command line. One struct for both sides: the agent prints it,
+ * the worker parses it. */
+#ifndef VTAGENT_JOB_WORKER_OPTIONS_H
+#define VTAGENT_JOB_WORKER_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/base/error.h"
+#include "agent/base/memory.h"
+
+/* Modes: what a worker does, and the results it reports.
+ *   check-storage      can backups be written?
+ *   backup             name
+ *   remove-incomplete  removes the backup `name` unless it has a MANIFEST
+ *   restore-check      chooses and checks: name, position, version, same_version (yes, no)
+ *   restore-wipe       deletes the server's data
+ *   restore-copy       copies the backup `name` */
+struct worker_options {
+    char *mode;
+    char *storage_implementation, *file_root;
+    char *keyspace, *shard, *alias, *mycnf, *name;
+    char *position, *purged_position, *server_uuid, *mysql_version, *hostname, *compression;
+    int64_t compression_level, concurrency, start_time_ns, not_after_ns;
+    bool is_upgrade_safe;
+};
+
+/* "/proc/self/exe", "job", and one word per option that is set. */
+void worker_options_print(const struct worker_options *options, struct strv *argv);
+/* argv[0] is skipped. The caller ends it with worker_options_done. */
+struct error *worker_options_parse(int argc, char *const *argv,
+                                   struct worker_options *ret_options) ERROR_MUST_CHECK;
+void worker_options_done(struct worker_options *options);
+
+#endif

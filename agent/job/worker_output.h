@@ -1,0 +1,37 @@
+/* Lines from the worker to the agent, on the worker's standard output:
+ *   progress DONE TOTAL TEXT    bytes
+ *   log LEVEL TEXT              logutil.Level's number
+ *   result KEY VALUE
+ *   error CODE TEXT             an error_code's number; the last line
+ * Newlines in texts become blanks. */
+#ifndef VTAGENT_JOB_WORKER_OUTPUT_H
+#define VTAGENT_JOB_WORKER_OUTPUT_H
+
+#include <stdint.h>
+
+#include "agent/base/cancel.h"
+#include "agent/base/error.h"
+
+struct worker_output {
+    int descriptor;
+    struct cancel *cancel; /* asked to end when the agent does not read any more */
+};
+void worker_output_progress(const struct worker_output *output, uint64_t done, uint64_t total,
+                            const char *text);
+void worker_output_log(const struct worker_output *output, int level, const char *text);
+void worker_output_result(const struct worker_output *output, const char *key, const char *value);
+void worker_output_error(const struct worker_output *output, const struct error *error);
+
+/* What the agent does with them; any function may be NULL. */
+struct worker_events {
+    void (*on_start)(int pid, void *data);
+    void (*on_progress)(uint64_t done, uint64_t total, const char *text, void *data);
+    void (*on_log)(int level, const char *text, void *data);
+    void (*on_result)(const char *key, const char *value, void *data);
+    void *data;
+};
+/* One line without its newline. An error line replaces *error; a line that makes no sense is
+ * dropped: the worker is our own program, but it may die in the middle of one. */
+void worker_output_read(const char *line, const struct worker_events *events, struct error **error);
+
+#endif
