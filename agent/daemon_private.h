@@ -62,6 +62,7 @@ struct error *start_take_role(struct daemon *daemon, struct cancel *cancel) ERRO
 struct error *start_register(struct daemon *daemon, struct cancel *cancel) ERROR_MUST_CHECK;
 struct error *start_check_storage(struct daemon *daemon, struct cancel *cancel) ERROR_MUST_CHECK;
 struct error *start_try_server(struct daemon *daemon, struct cancel *cancel) ERROR_MUST_CHECK;
+struct error *start_recover(struct daemon *daemon, struct cancel *cancel) ERROR_MUST_CHECK;
 struct error *start_await_server(struct daemon *daemon, struct cancel *cancel) ERROR_MUST_CHECK;
 struct error *start_restore(struct daemon *daemon, struct cancel *cancel) ERROR_MUST_CHECK;
 struct error *start_replication(struct daemon *daemon, struct cancel *cancel) ERROR_MUST_CHECK;

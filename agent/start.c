@@ -19,6 +19,7 @@ static const struct start_step steps[] = {
     {"asking the topology for our role", start_take_role, 30000, 5000, false},
     {"looking for mysqld", start_try_server, 10000, 0, false},
     {"registering the tablet", start_register, 30000, 5000, true},
+    {"answering the last agent's job", start_recover, 0, 5000, false},
     {"waiting for mysqld", start_await_server, 30000, 2000, false},
     {"restoring from backup", start_restore, 0, 60000, false},
 };

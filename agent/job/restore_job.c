@@ -111,12 +111,15 @@ choose_and_check(struct restore_job *job)
 static struct error *
 choose(struct restore_job *job)
 {
-    struct error *error = choose_and_check(job);
-    if (job->is_wiped && error_is(error, ERROR_NOT_FOUND)) {
-        error->code = ERROR_FAILED_PRECONDITION; /* nobody may start empty over half a database */
-        return error_wrap(error, "a restore is unfinished, and there is nothing to finish it with");
-    }
-    return error;
+    CLEANUP(error_freep) struct error *error = choose_and_check(job);
+    /* Nobody may start empty over half a database. */
+    if (job->is_wiped && error_is(error, ERROR_NOT_FOUND))
+        return error_new(ERROR_FAILED_PRECONDITION,
+                         "a restore is unfinished and there is nothing to finish it with: %s",
+                         error->message);
+    struct error *result = error;
+    error = NULL;
+    return result;
 }
 
 /* ---- Replacing the data ---- */
