@@ -60,6 +60,9 @@ struct error *start_check_record(struct daemon *daemon, struct cancel *cancel) E
 struct error *start_take_shard(struct daemon *daemon, struct cancel *cancel) ERROR_MUST_CHECK;
 struct error *start_take_role(struct daemon *daemon, struct cancel *cancel) ERROR_MUST_CHECK;
 struct error *start_register(struct daemon *daemon, struct cancel *cancel) ERROR_MUST_CHECK;
+/* First of all: mysqld may be down since a backup was cut short, and starts without the topology.
+ */
+struct error *start_recover_job(struct daemon *daemon, struct cancel *cancel) ERROR_MUST_CHECK;
 struct error *start_check_storage(struct daemon *daemon, struct cancel *cancel) ERROR_MUST_CHECK;
 struct error *start_try_server(struct daemon *daemon, struct cancel *cancel) ERROR_MUST_CHECK;
 struct error *start_recover(struct daemon *daemon, struct cancel *cancel) ERROR_MUST_CHECK;

@@ -14,6 +14,7 @@
 
 static const struct start_step steps[] = {
     {"checking the backup storage", start_check_storage, 0, 0, true},
+    {"answering an unfinished job", start_recover_job, 0, 10000, false},
     {"asking the topology for our record", start_check_record, 30000, 5000, true},
     {"asking the topology for the shard", start_take_shard, 30000, 5000, false},
     {"asking the topology for our role", start_take_role, 30000, 5000, false},

@@ -12,6 +12,14 @@
 #define RESTORE_MARKER "restore_in_progress"
 #define FENCE_TIMEOUT_MS 10000
 
+static bool
+has_marker(const struct daemon *daemon)
+{
+    CLEANUP(freep)
+    char *marker = xasprintf("%s/" RESTORE_MARKER, daemon->context.identity->tablet_directory);
+    return file_exists(marker);
+}
+
 struct error *
 start_check_storage(struct daemon *daemon, struct cancel *cancel)
 {
@@ -30,6 +38,12 @@ start_check_storage(struct daemon *daemon, struct cancel *cancel)
     log_error_take(LOG_LEVEL_WARN, COMPONENT, error,
                    "backups will be refused until this is repaired");
     return NULL;
+}
+
+struct error *
+start_recover_job(struct daemon *daemon, struct cancel *cancel)
+{
+    return job_recover(&daemon->context, cancel);
 }
 
 /* ---- mysqld: there, and not writable unless it is the primary's ---- */
@@ -63,12 +77,8 @@ ask_supervisor(struct daemon *daemon, struct cancel *cancel)
 struct error *
 start_await_server(struct daemon *daemon, struct cancel *cancel)
 {
-    if (daemon->config->restores) {
-        CLEANUP(freep)
-        char *marker = xasprintf("%s/" RESTORE_MARKER, daemon->context.identity->tablet_directory);
-        if (file_exists(marker))
-            return NULL; /* it stays down until it is restored */
-    }
+    if (daemon->config->restores && has_marker(daemon))
+        return NULL; /* it stays down until it is restored */
     TRY(ask_supervisor(daemon, cancel));
     struct db *db = NULL;
     TRY(db_pool_take(daemon->context.dba_pool, cancel, &db));
@@ -95,40 +105,44 @@ start_recover(struct daemon *daemon, struct cancel *cancel)
 /* ---- Restore ---- */
 
 static struct error *
-wants_restore(struct daemon *daemon, struct cancel *cancel, bool *ret_wants)
+has_database(struct daemon *daemon, struct cancel *cancel, bool *ret_has)
 {
-    const struct tablet_identity *identity = daemon->context.identity;
-    *ret_wants = false;
-    CLEANUP(freep) char *marker = xasprintf("%s/" RESTORE_MARKER, identity->tablet_directory);
-    if (!daemon->config->restores && file_exists(marker))
-        LOG_ERROR(COMPONENT, "'%s' shows an unfinished restore: start with --restore-from-backup",
-                  marker);
-    if (!daemon->config->restores || daemon->is_primary)
-        return NULL;
-    *ret_wants = true;
-    if (file_exists(marker))
-        return NULL;
-    struct db *db = NULL;
-    TRY(db_pool_take(daemon->context.dba_pool, cancel, &db));
-    CLEANUP(freep) char *quoted = db_quote(identity->database, strlen(identity->database));
+    const char *database = daemon->context.identity->database;
+    CLEANUP(freep) char *quoted = db_quote(database, strlen(database));
     CLEANUP(freep)
     char *sql =
         xasprintf("SELECT 1 FROM information_schema.schemata WHERE schema_name = %s", quoted);
     CLEANUP(freep) char *found = NULL;
+    struct db *db = NULL;
+    TRY(db_pool_take(daemon->context.dba_pool, cancel, &db));
     struct error *error = db_query_text(db, cancel, sql, &found);
     db_pool_give(daemon->context.dba_pool, db);
-    *ret_wants = found == NULL;
+    *ret_has = found != NULL;
     return error;
 }
 
-static void
-log_restore_line(int level, const char *text, void *data)
+static struct error *
+wants_restore(struct daemon *daemon, struct cancel *cancel, bool *ret_wants)
 {
-    (void)data;
-    log_write(level >= 2   ? LOG_LEVEL_ERROR
-              : level == 1 ? LOG_LEVEL_WARN
-                           : LOG_LEVEL_INFO,
-              "restore", "%s", text);
+    *ret_wants = false;
+    if (!daemon->config->restores && has_marker(daemon))
+        LOG_ERROR(COMPONENT, "the file " RESTORE_MARKER " in the tablet's folder shows an "
+                             "unfinished restore: start with --restore-from-backup");
+    if (!daemon->config->restores || daemon->is_primary)
+        return NULL;
+    bool has_it = false;
+    if (!has_marker(daemon))
+        TRY(has_database(daemon, cancel, &has_it));
+    *ret_wants = !has_it;
+    return NULL;
+}
+
+static void
+ignore_line(int level, const char *text, void *data)
+{
+    (void)level;
+    (void)text;
+    (void)data; /* the job logs them itself */
 }
 
 struct error *
@@ -138,12 +152,12 @@ start_restore(struct daemon *daemon, struct cancel *cancel)
     TRY(wants_restore(daemon, cancel, &wants));
     if (!wants)
         return NULL;
-    LOG_INFO(COMPONENT, "the server has no database '%s': looking for a backup to restore",
-             daemon->context.identity->database);
+    LOG_INFO(COMPONENT, "the server is empty: looking for a backup to restore");
     struct restore_request request = {.backup_time_ns =
                                           daemon->config->backup.restore_not_after_ns};
-    struct error *error = job_restore(&daemon->context, cancel, &request, log_restore_line, NULL);
-    if (!error_is(error, ERROR_NOT_FOUND) || daemon->config->wait_for_backup_interval_ms > 0)
+    struct error *error = job_restore(&daemon->context, cancel, &request, ignore_line, NULL);
+    bool may_be_empty = daemon->config->wait_for_backup_interval_ms == 0 && !has_marker(daemon);
+    if (!error_is(error, ERROR_NOT_FOUND) || !may_be_empty)
         return error;
     log_error_take(LOG_LEVEL_INFO, COMPONENT, error, "the tablet starts empty");
     return NULL;

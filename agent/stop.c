@@ -15,9 +15,7 @@ end_by_force(void *data)
 {
     struct daemon *daemon = data;
     const struct config *config = daemon->config;
-    int64_t limit_ms = config->onterm_timeout_ms + config->lameduck_ms;
-    for (int64_t waited = 0; waited < limit_ms; waited += 100)
-        usleep(100 * 1000);
+    error_free(cancel_sleep_ms(NULL, config->onterm_timeout_ms + config->lameduck_ms));
     LOG_WARN(COMPONENT, "the clean stop took longer than --onterm-timeout: ending without it");
     _exit(daemon->exit_code);
 }
