@@ -161,6 +161,7 @@ action_set_replication_source(struct tablet_context *context, struct cancel *can
     wanted.parent = parent;
     bool should_run = false;
     TRY(follow(context, dba.db, cancel, &now, &wanted, &should_run));
+    tablet_poke_health(context);
     return should_run ? wait_until_caught_up(context, dba.db, cancel, request) : NULL;
 }
 
