@@ -30,12 +30,14 @@ is_empty_talk(const char *line)
 }
 
 char *
-death_telling_line(const char *log_text)
+death_telling_line(const char *log_text, bool takes_last)
 {
     CLEANUP(strv_done) struct strv lines = {.items = NULL};
     if (log_text != NULL)
         strv_split(&lines, log_text, '\n');
-    const char *best = lines.count > 0 ? lines.items[lines.count - 1] : "";
+    const char *best = "";
+    if (takes_last && lines.count > 0)
+        best = lines.items[lines.count - 1];
     for (size_t i = lines.count; i > 0; i--) {
         if (is_error_line(lines.items[i - 1]) && !is_empty_talk(lines.items[i - 1])) {
             best = lines.items[i - 1];
@@ -64,7 +66,8 @@ death_explain(const struct death_facts *facts)
     CLEANUP(freep)
     char *how = facts->has_status ? child_status_text(&facts->status)
                                   : xstrdup("ended (its exit status is not known here)");
-    CLEANUP(freep) char *line = death_telling_line(facts->log_text);
+    bool ended_by_itself = facts->has_status && !facts->status.is_signaled;
+    CLEANUP(freep) char *line = death_telling_line(facts->log_text, ended_by_itself);
     return xasprintf("mysqld (pid %d) %s%s%s%s%s%s", (int)facts->pid, how, likely_cause(facts),
                      facts->is_disk_full ? " at " : "",
                      facts->is_disk_full ? facts->data_directory : "",

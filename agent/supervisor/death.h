@@ -21,9 +21,9 @@ struct death_facts {
 /* "mysqld (pid 12) was killed by signal 9 (Killed): out of memory …; its log says: …". Caller
  * frees. Pure. */
 char *death_explain(const struct death_facts *facts);
-/* The log line that tells most: the last with an error, else the last that is not blank; "" when
- * there is none. Caller frees. Pure. */
-char *death_telling_line(const char *log_text);
+/* The log line that tells most: the last with an error, else, with takes_last, the last that is not
+ * blank; "" when there is none. Caller frees. Pure. */
+char *death_telling_line(const char *log_text, bool takes_last);
 
 /* Processes killed so far for lack of memory in our control group (version 1 or 2); 0 when the
  * kernel does not say. */

@@ -52,8 +52,8 @@ run_tool(const struct layout *layout, const struct strv *argv, struct cancel *ca
         return NULL;
     CLEANUP(freep) char *how = child_status_text(&status);
     CLEANUP(freep) char *log = death_log_since(layout->error_log, log_offset);
-    CLEANUP(freep) char *from_log = death_telling_line(log);
-    CLEANUP(freep) char *from_errors = death_telling_line(buffer_text(&errors));
+    CLEANUP(freep) char *from_log = death_telling_line(log, false);
+    CLEANUP(freep) char *from_errors = death_telling_line(buffer_text(&errors), true);
     return error_new(ERROR_FAILED_PRECONDITION, "'%s' %s: %s", argv->items[0], how,
                      from_log[0] != '\0' ? from_log : from_errors);
 }

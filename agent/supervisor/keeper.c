@@ -203,13 +203,11 @@ keeper_job_restart(void *data)
     adopt(keeper);
     if (keeper->mysqld.pid != 0)
         return;
+    keeper_publish_exit(keeper, NULL, true);
     struct error *error = spawn_and_wait(keeper, NULL, 0, keeper->options->wait_time_ms);
     error = tolerate_slow_start(keeper, error);
-    if (error == NULL) {
-        keeper_publish_exit(keeper, NULL, true);
-        return;
-    }
-    answer_death(keeper, error->message, 0);
+    if (error != NULL)
+        answer_death(keeper, error->message, 0);
     error_free(error);
 }
 
