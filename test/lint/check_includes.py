@@ -10,7 +10,7 @@ INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]', re.MULTILINE)
 # Libraries that only one folder may see (first part of the header's path, or its name).
 LIBRARY_OWNERS = {
     "grpc": "agent/rpc", "mysql.h": "agent/mysql", "mysql": "agent/mysql", "mariadb": "agent/mysql",
-    "event2": ("agent/base", "agent"), "event.h": "agent/base", "zlib.h": "backup", "isa-l": "backup",
+    "event2": "agent/base", "event.h": "agent/base", "zlib.h": "backup", "isa-l": "backup",
     "isa-l.h": "backup", "igzip_lib.h": "backup", "crc.h": "backup", "zstd.h": "backup",
     "lz4.h": "backup", "lz4frame.h": "backup", "curl": "backup",
 }
