@@ -68,6 +68,35 @@ codec_decoder_new(const struct codec *codec, codec_sink sink, void *sink_data)
     return stream;
 }
 
+struct codec_stream *
+codec_piece_decoder_new(const struct codec *codec, codec_sink sink, void *sink_data)
+{
+    struct codec_stream *stream = codec->piece_decoder_new();
+    stream->sink = sink;
+    stream->sink_data = sink_data;
+    return stream;
+}
+
+size_t
+codec_head(const struct codec *codec, uint8_t out[CODEC_FRAME_BYTES_MOST])
+{
+    return codec->head == NULL ? 0 : codec->head(out);
+}
+
+size_t
+codec_tail(const struct codec *codec, uint32_t plain_crc32, uint64_t plain_bytes,
+           uint8_t out[CODEC_FRAME_BYTES_MOST])
+{
+    return codec->tail == NULL ? 0 : codec->tail(plain_crc32, plain_bytes, out);
+}
+
+/* All of them store what they cannot compress, with a few bytes for every 16 KiB or more. */
+size_t
+codec_piece_bound(size_t plain_bytes)
+{
+    return plain_bytes + plain_bytes / 64 + 4096;
+}
+
 struct error *
 codec_push(struct codec_stream *stream, const void *data, size_t size)
 {
@@ -78,6 +107,12 @@ struct error *
 codec_finish(struct codec_stream *stream)
 {
     return stream->interface->finish(stream);
+}
+
+void
+codec_reset(struct codec_stream *stream)
+{
+    stream->interface->reset(stream);
 }
 
 void

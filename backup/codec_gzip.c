@@ -1,7 +1,6 @@
 /* gzip: ISA-L at level 1 (several times zlib's speed, ratio a little better than gzip -1), zlib at
- * the others. Always one member, the only form that every generation of Vitess reads. Reading
- * accepts any number of members, with ISA-L. */
-#include <limits.h>
+ * the others. Always one member, the only form that every generation of Vitess reads: a piece is
+ * deflate blocks up to a full flush, which ends at a whole byte and forgets what came before. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,10 +9,8 @@
 
 #include "agent/base/memory.h"
 #include "backup/codec.h"
-#include "backup/gzip_header.h"
+#include "backup/codec_gzip.h"
 
-#define GZIP_OUTPUT_BYTES (256u * 1024)
-#define GZIP_PIECE_BYTES (1u << 30) /* both libraries count in 32 bits */
 #define GZIP_LEVEL_ISAL 1
 
 /* ---- Level 1: ISA-L ---- */
@@ -62,8 +59,20 @@ isal_finish(struct codec_stream *stream)
     struct isal_encoder *encoder = (struct isal_encoder *)stream;
     encoder->stream.next_in = NULL;
     encoder->stream.avail_in = 0;
-    encoder->stream.end_of_stream = 1;
+    encoder->stream.flush = FULL_FLUSH;
     return isal_run(encoder);
+}
+
+static void
+isal_reset(struct codec_stream *stream)
+{
+    struct isal_encoder *encoder = (struct isal_encoder *)stream;
+    isal_deflate_init(&encoder->stream);
+    encoder->stream.level = 1;
+    encoder->stream.level_buf = encoder->level_buffer;
+    encoder->stream.level_buf_size = sizeof(encoder->level_buffer);
+    encoder->stream.gzip_flag = IGZIP_DEFLATE;
+    encoder->stream.flush = NO_FLUSH;
 }
 
 static void
@@ -72,19 +81,15 @@ isal_free(struct codec_stream *stream)
     free(stream);
 }
 
-static const struct codec_stream_interface isal_interface = {isal_push, isal_finish, isal_free};
+static const struct codec_stream_interface isal_interface = {isal_push, isal_finish, isal_reset,
+                                                             isal_free};
 
 static struct codec_stream *
 isal_encoder_new(void)
 {
     struct isal_encoder *encoder = xcalloc(1, sizeof(*encoder));
     encoder->base.interface = &isal_interface;
-    isal_deflate_init(&encoder->stream);
-    encoder->stream.level = 1;
-    encoder->stream.level_buf = encoder->level_buffer;
-    encoder->stream.level_buf_size = sizeof(encoder->level_buffer);
-    encoder->stream.gzip_flag = IGZIP_GZIP;
-    encoder->stream.flush = NO_FLUSH;
+    isal_reset(&encoder->base);
     return &encoder->base;
 }
 
@@ -133,7 +138,13 @@ zlib_finish(struct codec_stream *stream)
     struct zlib_encoder *encoder = (struct zlib_encoder *)stream;
     encoder->stream.next_in = NULL;
     encoder->stream.avail_in = 0;
-    return zlib_run(encoder, Z_FINISH);
+    return zlib_run(encoder, Z_FULL_FLUSH);
+}
+
+static void
+zlib_reset(struct codec_stream *stream)
+{
+    (void)deflateReset(&((struct zlib_encoder *)stream)->stream);
 }
 
 static void
@@ -144,16 +155,17 @@ zlib_free(struct codec_stream *stream)
     free(encoder);
 }
 
-static const struct codec_stream_interface zlib_interface = {zlib_push, zlib_finish, zlib_free};
+static const struct codec_stream_interface zlib_interface = {zlib_push, zlib_finish, zlib_reset,
+                                                             zlib_free};
 
 static struct codec_stream *
 zlib_encoder_new(int level)
 {
-    enum { GZIP_WINDOW_BITS = 15 + 16, MEMORY_LEVEL = 8 };
+    enum { RAW_WINDOW_BITS = -15, MEMORY_LEVEL = 8 };
     struct zlib_encoder *encoder = xcalloc(1, sizeof(*encoder));
     encoder->base.interface = &zlib_interface;
     /* Only memory and arguments can fail here, and the level was checked. */
-    if (deflateInit2(&encoder->stream, level, Z_DEFLATED, GZIP_WINDOW_BITS, MEMORY_LEVEL,
+    if (deflateInit2(&encoder->stream, level, Z_DEFLATED, RAW_WINDOW_BITS, MEMORY_LEVEL,
                      Z_DEFAULT_STRATEGY) != Z_OK)
         abort();
     return &encoder->base;
@@ -165,111 +177,26 @@ gzip_encoder_new(int level)
     return level == GZIP_LEVEL_ISAL ? isal_encoder_new() : zlib_encoder_new(level);
 }
 
-/* ---- Reading ---- */
-struct gzip_decoder {
-    struct codec_stream base;
-    struct inflate_state state;
-    struct gzip_header header;
-    bool is_inside_body;
-    bool is_inside_member;
-    bool has_member;
-    uint8_t output[GZIP_OUTPUT_BYTES];
-};
-
-static struct error *
-gzip_read_header(struct gzip_decoder *decoder, const uint8_t **bytes, size_t *size)
+/* ---- Around the pieces ---- */
+static size_t
+gzip_head(uint8_t *out)
 {
-    decoder->is_inside_member = true;
-    if (!gzip_header_read(&decoder->header, bytes, size))
-        return error_new(ERROR_DATA_LOSS, "%s",
-                         decoder->has_member ? "bytes that are not gzip follow the gzip stream"
-                                             : "not a gzip stream");
-    if (decoder->header.state != GZIP_HEADER_DONE)
-        return NULL;
-    isal_inflate_reset(&decoder->state);
-    decoder->state.crc_flag = ISAL_GZIP_NO_HDR_VER;
-    decoder->is_inside_body = true;
-    decoder->header = (struct gzip_header){.state = GZIP_HEADER_FIXED};
-    return NULL;
+    /* Deflate, no optional fields, no time, fastest, unknown system. */
+    static const uint8_t head[] = {0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 4, 255};
+    memcpy(out, head, sizeof(head));
+    return sizeof(head);
 }
 
-static struct error *
-gzip_inflate_error(int result)
+static size_t
+gzip_tail(uint32_t plain_crc32, uint64_t plain_bytes, uint8_t *out)
 {
-    if (result == ISAL_INCORRECT_CHECKSUM)
-        return error_new(ERROR_DATA_LOSS, "gzip checksum does not match");
-    return error_new(ERROR_DATA_LOSS, "gzip stream is corrupted (ISA-L error %d)", result);
-}
-
-/* Inflates what is there of the present member's body and trailer. */
-static struct error *
-gzip_read_body(struct gzip_decoder *decoder, const uint8_t **bytes, size_t *size)
-{
-    struct inflate_state *state = &decoder->state;
-    size_t piece = *size < GZIP_PIECE_BYTES ? *size : GZIP_PIECE_BYTES;
-    state->next_in = (uint8_t *)(uintptr_t)*bytes;
-    state->avail_in = (uint32_t)piece;
-    do {
-        state->next_out = decoder->output;
-        state->avail_out = sizeof(decoder->output);
-        int result = isal_inflate(state);
-        if (result < 0 || result > ISAL_OUT_OVERFLOW)
-            return gzip_inflate_error(result);
-        size_t made = sizeof(decoder->output) - state->avail_out;
-        if (made > 0)
-            TRY(decoder->base.sink(decoder->output, made, decoder->base.sink_data));
-    } while (state->block_state != ISAL_BLOCK_FINISH &&
-             (state->avail_in > 0 || state->avail_out == 0));
-    *bytes += piece - state->avail_in;
-    *size -= piece - state->avail_in;
-    if (state->block_state == ISAL_BLOCK_FINISH) {
-        decoder->is_inside_body = decoder->is_inside_member = false;
-        decoder->has_member = true;
+    *out++ = 3; /* a final block without anything in it */
+    *out++ = 0;
+    for (int i = 0; i < 4; i++) {
+        out[i] = (uint8_t)(plain_crc32 >> 8 * i);
+        out[4 + i] = (uint8_t)(plain_bytes >> 8 * i);
     }
-    return NULL;
-}
-
-static struct error *
-gzip_decoder_push(struct codec_stream *stream, const void *data, size_t size)
-{
-    struct gzip_decoder *decoder = (struct gzip_decoder *)stream;
-    const uint8_t *bytes = data;
-    while (size > 0) {
-        if (decoder->is_inside_body)
-            TRY(gzip_read_body(decoder, &bytes, &size));
-        else
-            TRY(gzip_read_header(decoder, &bytes, &size));
-    }
-    return NULL;
-}
-
-static struct error *
-gzip_decoder_finish(struct codec_stream *stream)
-{
-    struct gzip_decoder *decoder = (struct gzip_decoder *)stream;
-    if (decoder->is_inside_member)
-        return error_new(ERROR_DATA_LOSS, "gzip stream is truncated");
-    if (!decoder->has_member)
-        return error_new(ERROR_DATA_LOSS, "gzip stream is empty");
-    return NULL;
-}
-
-static void
-gzip_decoder_free(struct codec_stream *stream)
-{
-    free(stream);
-}
-
-static const struct codec_stream_interface gzip_decoder_interface = {
-    gzip_decoder_push, gzip_decoder_finish, gzip_decoder_free};
-
-static struct codec_stream *
-gzip_decoder_new(void)
-{
-    struct gzip_decoder *decoder = xcalloc(1, sizeof(*decoder));
-    decoder->base.interface = &gzip_decoder_interface;
-    isal_inflate_init(&decoder->state);
-    return &decoder->base;
+    return 10;
 }
 
 const struct codec codec_gzip = {
@@ -278,4 +205,7 @@ const struct codec codec_gzip = {
     .most_level = 9,
     .encoder_new = gzip_encoder_new,
     .decoder_new = gzip_decoder_new,
+    .piece_decoder_new = gzip_piece_decoder_new,
+    .head = gzip_head,
+    .tail = gzip_tail,
 };

@@ -60,6 +60,13 @@ lz4_encoder_finish(struct codec_stream *stream)
         encoder, LZ4F_compressEnd(encoder->context, encoder->output, encoder->output_size, NULL));
 }
 
+/* A frame that was begun is forgotten by the next compressBegin. */
+static void
+lz4_encoder_reset(struct codec_stream *stream)
+{
+    ((struct lz4_encoder *)stream)->has_header = false;
+}
+
 static void
 lz4_encoder_free(struct codec_stream *stream)
 {
@@ -70,7 +77,7 @@ lz4_encoder_free(struct codec_stream *stream)
 }
 
 static const struct codec_stream_interface lz4_encoder_interface = {
-    lz4_encoder_push, lz4_encoder_finish, lz4_encoder_free};
+    lz4_encoder_push, lz4_encoder_finish, lz4_encoder_reset, lz4_encoder_free};
 
 static struct codec_stream *
 lz4_encoder_new(int level)
@@ -132,6 +139,14 @@ lz4_decoder_finish(struct codec_stream *stream)
 }
 
 static void
+lz4_decoder_reset(struct codec_stream *stream)
+{
+    struct lz4_decoder *decoder = (struct lz4_decoder *)stream;
+    LZ4F_resetDecompressionContext(decoder->context);
+    decoder->is_inside_frame = decoder->has_frame = false;
+}
+
+static void
 lz4_decoder_free(struct codec_stream *stream)
 {
     struct lz4_decoder *decoder = (struct lz4_decoder *)stream;
@@ -140,7 +155,7 @@ lz4_decoder_free(struct codec_stream *stream)
 }
 
 static const struct codec_stream_interface lz4_decoder_interface = {
-    lz4_decoder_push, lz4_decoder_finish, lz4_decoder_free};
+    lz4_decoder_push, lz4_decoder_finish, lz4_decoder_reset, lz4_decoder_free};
 
 static struct codec_stream *
 lz4_decoder_new(void)
@@ -158,4 +173,5 @@ const struct codec codec_lz4 = {
     .most_level = 9,
     .encoder_new = lz4_encoder_new,
     .decoder_new = lz4_decoder_new,
+    .piece_decoder_new = lz4_decoder_new,
 };

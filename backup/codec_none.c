@@ -19,12 +19,19 @@ none_finish(struct codec_stream *stream)
 }
 
 static void
+none_reset(struct codec_stream *stream)
+{
+    (void)stream;
+}
+
+static void
 none_free(struct codec_stream *stream)
 {
     free(stream);
 }
 
-static const struct codec_stream_interface none_interface = {none_push, none_finish, none_free};
+static const struct codec_stream_interface none_interface = {none_push, none_finish, none_reset,
+                                                             none_free};
 
 static struct codec_stream *
 none_decoder_new(void)
@@ -48,4 +55,5 @@ const struct codec codec_none = {
     .accepts_empty_object = true,
     .encoder_new = none_encoder_new,
     .decoder_new = none_decoder_new,
+    .piece_decoder_new = none_decoder_new,
 };

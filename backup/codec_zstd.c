@@ -1,5 +1,5 @@
-/* zstd: one frame with a checksum on writing; any number of frames, and no bytes at all, on
- * reading. */
+/* zstd: a frame with a checksum for each piece on writing; any number of frames, and no bytes at
+ * all, on reading. */
 #include <stdlib.h>
 
 #include <zstd.h>
@@ -47,6 +47,13 @@ zstd_encoder_finish(struct codec_stream *stream)
 }
 
 static void
+zstd_encoder_reset(struct codec_stream *stream)
+{
+    struct zstd_encoder *encoder = (struct zstd_encoder *)stream;
+    (void)ZSTD_CCtx_reset(encoder->context, ZSTD_reset_session_only);
+}
+
+static void
 zstd_encoder_free(struct codec_stream *stream)
 {
     struct zstd_encoder *encoder = (struct zstd_encoder *)stream;
@@ -55,7 +62,7 @@ zstd_encoder_free(struct codec_stream *stream)
 }
 
 static const struct codec_stream_interface zstd_encoder_interface = {
-    zstd_encoder_push, zstd_encoder_finish, zstd_encoder_free};
+    zstd_encoder_push, zstd_encoder_finish, zstd_encoder_reset, zstd_encoder_free};
 
 static struct codec_stream *
 zstd_encoder_new(int level)
@@ -107,6 +114,14 @@ zstd_decoder_finish(struct codec_stream *stream)
 }
 
 static void
+zstd_decoder_reset(struct codec_stream *stream)
+{
+    struct zstd_decoder *decoder = (struct zstd_decoder *)stream;
+    (void)ZSTD_DCtx_reset(decoder->context, ZSTD_reset_session_only);
+    decoder->is_inside_frame = false;
+}
+
+static void
 zstd_decoder_free(struct codec_stream *stream)
 {
     struct zstd_decoder *decoder = (struct zstd_decoder *)stream;
@@ -115,7 +130,7 @@ zstd_decoder_free(struct codec_stream *stream)
 }
 
 static const struct codec_stream_interface zstd_decoder_interface = {
-    zstd_decoder_push, zstd_decoder_finish, zstd_decoder_free};
+    zstd_decoder_push, zstd_decoder_finish, zstd_decoder_reset, zstd_decoder_free};
 
 static struct codec_stream *
 zstd_decoder_new(void)
@@ -136,4 +151,5 @@ const struct codec codec_zstd = {
     .accepts_empty_object = true,
     .encoder_new = zstd_encoder_new,
     .decoder_new = zstd_decoder_new,
+    .piece_decoder_new = zstd_decoder_new,
 };

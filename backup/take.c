@@ -89,8 +89,12 @@ copy_stream(struct take_copy *copy, struct cancel *cancel)
     const struct take *take = copy->take;
     CLEANUP(codec_stream_freep) struct codec_stream *stream = NULL;
     TRY(codec_encoder_new(take->codec, take->options->compression_level, store, copy, &stream));
+    uint8_t frame[CODEC_FRAME_BYTES_MOST];
     copy->stream = stream;
+    TRY(store(frame, codec_head(take->codec, frame), copy));
     TRY(copy_blocks(copy, cancel));
+    size_t size = codec_tail(take->codec, copy->plain_crc, copy->plain_bytes, frame);
+    TRY(store(frame, size, copy));
     if (copy->plain_bytes != copy->file->size_bytes)
         return error_new(ERROR_ABORTED, "'%s' changed while it was read: is mysqld running",
                          copy->file->path);

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <zlib.h>
 
+#include <isa-l/crc.h>
+
 #include "backup/codec.h"
 #include "fixture.h"
 
@@ -34,8 +36,12 @@ encode(const struct codec *codec, int level, const void *data, size_t size, size
        struct buffer *out)
 {
     struct codec_stream *stream;
+    uint8_t frame[CODEC_FRAME_BYTES_MOST];
+    buffer_append(out, frame, codec_head(codec, frame));
     cr_assert_null(codec_encoder_new(codec, level, collect, out, &stream));
     cr_assert_null(run(stream, data, size, piece));
+    uint32_t crc = crc32_gzip_refl(0, data, size);
+    buffer_append(out, frame, codec_tail(codec, crc, size, frame));
 }
 
 static struct error *
@@ -257,5 +263,56 @@ Test(codec, an_error_of_the_sink_comes_back)
                            stored.length_bytes, 65536),
                        ERROR_RESOURCE_EXHAUSTED, "full");
         buffer_done(&stored);
+    }
+}
+
+/* Random bytes and zeros alternate, so that pieces grow and shrink. */
+Test(codec, pieces_are_read_one_by_one_and_as_one_object)
+{
+    enum { PIECE = 300000, COUNT = 5 };
+    static uint8_t data[PIECE * COUNT];
+    fixture_fill_noise(data, sizeof(data), 12);
+    for (size_t i = 0; i < PIECE; i++)
+        data[PIECE + i] = (uint8_t)(data[i] ^ (i * i >> 7) ^ (uint8_t)rand());
+    for (size_t i = 0; i < ARRAY_LENGTH(codecs) * 2; i++) {
+        const struct codec *codec = codecs[i / 2];
+        struct buffer stored = BUFFER_INIT, plain = BUFFER_INIT, piece = BUFFER_INIT;
+        uint8_t frame[CODEC_FRAME_BYTES_MOST];
+        struct codec_stream *encoder, *decoder = codec_piece_decoder_new(codec, collect, &plain);
+        cr_assert_null(codec_encoder_new(codec, 1 + (int)(i % 2) * 2, collect, &piece, &encoder));
+        buffer_append(&stored, frame, codec_head(codec, frame));
+        for (size_t p = 0; p < COUNT; p++) {
+            buffer_clear(&piece);
+            buffer_clear(&plain);
+            codec_reset(encoder);
+            codec_reset(decoder);
+            cr_assert_null(codec_push(encoder, data + p * PIECE, PIECE / 2));
+            if (p == 3) { /* an input given up in the middle leaves no trace */
+                codec_reset(encoder);
+                buffer_clear(&piece);
+                cr_assert_null(codec_push(encoder, data + p * PIECE, PIECE / 2));
+            }
+            cr_assert_null(codec_push(encoder, data + p * PIECE + PIECE / 2, PIECE / 2));
+            cr_assert_null(codec_finish(encoder));
+            cr_assert_leq(piece.length_bytes, codec_piece_bound(PIECE));
+            cr_assert_null(codec_push(decoder, piece.data, piece.length_bytes / 2));
+            cr_assert_null(codec_push(decoder, piece.data + piece.length_bytes / 2,
+                                      piece.length_bytes - piece.length_bytes / 2));
+            cr_assert_null(codec_finish(decoder));
+            cr_assert_eq(plain.length_bytes, PIECE);
+            cr_assert_arr_eq(plain.data, data + p * PIECE, PIECE);
+            buffer_append(&stored, piece.data, piece.length_bytes);
+        }
+        uint32_t crc = crc32_gzip_refl(0, data, sizeof(data));
+        buffer_append(&stored, frame, codec_tail(codec, crc, sizeof(data), frame));
+        buffer_clear(&plain);
+        cr_assert_null(decode(codec, &stored, 65536, &plain));
+        cr_assert_eq(plain.length_bytes, sizeof(data));
+        cr_assert_arr_eq(plain.data, data, sizeof(data));
+        codec_stream_free(encoder);
+        codec_stream_free(decoder);
+        buffer_done(&stored);
+        buffer_done(&plain);
+        buffer_done(&piece);
     }
 }
