@@ -57,8 +57,8 @@ const struct option_row config_option_rows[] = {
     FLAG("disable-active-reparents", disable_active_reparents, NULL,
          "Leave replication alone: something else manages it."),
     FLAG("unmanaged", is_unmanaged, NULL, "The server belongs to somebody else."),
-    DURATION("init-timeout", init_timeout_ms, "1m",
-             "After this time a start that still waits is reported as an error."),
+    DURATION("init-timeout", init_timeout_ms, NULL,
+             "End when the tablet is not registered after this time (0: keep trying)."),
 #undef GROUP
 #define GROUP "Addresses"
     NUMBER("port", port, NULL, "Port for HTTP."),

@@ -28,6 +28,7 @@ struct daemon {
     struct worker *stop_worker;
     /* The start's step, a static text for pages and logs; NULL once the start is over. */
     const char *_Atomic start_step;
+    atomic_bool awaits_primary; /* at the last look the shard had none to follow */
     /* loop thread */
     bool is_stopping;
     struct loop_timer *lameduck_timer, *source_timer;
@@ -53,7 +54,8 @@ struct start_step {
     struct error *(*function)(struct daemon *daemon, struct cancel *cancel);
     int64_t attempt_ms; /* time of one attempt; 0: no limit */
     int64_t longest_pause_ms;
-    bool is_fatal; /* FAILED_PRECONDITION ends the process */
+    bool is_fatal;   /* FAILED_PRECONDITION ends the process */
+    bool is_limited; /* by --init-timeout */
 };
 /* ---- start_topology.c, start_server.c: the steps ---- */
 struct error *start_check_record(struct daemon *daemon, struct cancel *cancel) ERROR_MUST_CHECK;

@@ -54,13 +54,25 @@ page_healthz(const struct pages_picture *picture, struct buffer *body)
     return (struct page){500, PLAIN};
 }
 
+/* SPARE does not serve on purpose, and before a shard's first primary nobody does; a pod that waits
+ * for that must be ready, or it is not even reachable by its name. */
+static bool
+is_ready(const struct pages_picture *picture)
+{
+    const struct health_probe *probe = &picture->health.probe;
+    if (!picture->is_started)
+        return false;
+    if (picture->view.snapshot.is_serving)
+        return true;
+    bool is_following = picture->view.state == STATE_FOLLOWING;
+    bool may_idle = !should_serve(picture) || (picture->awaits_primary && !probe->is_replica);
+    return is_following && may_idle && probe->server_answers;
+}
+
 struct page
 page_readyz(const struct pages_picture *picture, struct buffer *body)
 {
-    bool is_spare = picture->view.state == STATE_FOLLOWING && !should_serve(picture);
-    bool is_ready =
-        picture->view.snapshot.is_serving || (is_spare && picture->health.probe.server_answers);
-    if (picture->is_started && is_ready)
+    if (is_ready(picture))
         return good(body);
     buffer_appendf(body, "not ready: %s\n",
                    picture->is_started ? picture->view.snapshot.reason : picture->start_step);

@@ -17,6 +17,7 @@ struct pages_picture {
     struct tablet_view view;
     struct health_view health;
     bool is_started;
+    bool awaits_primary;    /* nothing to follow: the shard has no primary yet */
     const char *start_step; /* what the start waits for; "" once started */
     int64_t start_time_ns, now_ns;
     const struct metrics *metrics;

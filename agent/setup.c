@@ -176,6 +176,7 @@ fill_picture(struct pages_picture *picture, void *data)
     tablet_get_view(daemon->context.tablet, &picture->view);
     health_get_view(daemon->health, &picture->health);
     picture->is_started = step == NULL;
+    picture->awaits_primary = atomic_load(&daemon->awaits_primary);
     picture->start_step = step == NULL ? "" : step;
     picture->start_time_ns = daemon->start_time_ns;
     picture->now_ns = clock_wall_ns();

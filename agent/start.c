@@ -11,18 +11,18 @@
 #define COMPONENT "start"
 #define FIRST_PAUSE_MS 500
 #define SOURCE_RETRY_MS 10000
+#define PATIENCE_MS 60000
 
 static const struct start_step steps[] = {
-    {"checking the backup storage", start_check_storage, 0, 0, true},
-    {"answering an unfinished job", start_recover_job, 0, 10000, false},
-    {"asking the topology for our record", start_check_record, 30000, 5000, true},
-    {"asking the topology for the shard", start_take_shard, 30000, 5000, false},
-    {"asking the topology for our role", start_take_role, 30000, 5000, false},
-    {"looking for mysqld", start_try_server, 10000, 0, false},
-    {"registering the tablet", start_register, 30000, 5000, true},
-    {"answering the last agent's job", start_recover, 0, 5000, false},
-    {"waiting for mysqld", start_await_server, 30000, 2000, false},
-    {"restoring from backup", start_restore, 0, 60000, false},
+    {"checking the backup storage", start_check_storage, 0, 0, true, false},
+    {"answering an unfinished job", start_recover_job, 0, 10000, false, false},
+    {"asking the topology for our record", start_check_record, 30000, 5000, true, true},
+    {"asking the topology for the shard", start_take_shard, 30000, 5000, false, true},
+    {"asking the topology for our role", start_take_role, 30000, 5000, false, true},
+    {"looking for mysqld", start_try_server, 10000, 0, false, false},
+    {"registering the tablet", start_register, 30000, 5000, true, true},
+    {"waiting for mysqld", start_await_server, 30000, 2000, false, false},
+    {"restoring from backup", start_restore, 0, 60000, false, false},
 };
 
 static int64_t
@@ -33,45 +33,79 @@ longest_pause(const struct daemon *daemon, const struct start_step *step)
     return waits_for_backup ? backup_wait_ms : step->longest_pause_ms;
 }
 
-/* Logs an attempt's error when it is news, and once as an error when the patience is over. */
+/* One step's attempts. */
+struct attempts {
+    char *last_text; /* of the last error */
+    int64_t began_ms;
+    bool has_complained;
+};
+
+/* Logs an error when it is news, and once more, as something to act on, after a minute. */
 static void
-report_attempt(const struct daemon *daemon, const struct start_step *step,
-               const struct error *error, char **last_text, int64_t *patience_ends_ms)
+report_attempt(struct attempts *attempts, const struct start_step *step, const struct error *error)
 {
-    if (!str_equal(*last_text, error->message))
+    if (!str_equal(attempts->last_text, error->message))
         LOG_WARN(COMPONENT, "%s: %s; trying again", step->name, error->message);
-    str_replace(last_text, error->message);
-    if (*patience_ends_ms == 0 || clock_monotonic_ms() < *patience_ends_ms)
+    str_replace(&attempts->last_text, error->message);
+    if (attempts->has_complained || clock_monotonic_ms() - attempts->began_ms < PATIENCE_MS)
         return;
-    LOG_ERROR(COMPONENT, "not started after %lld s (--init-timeout), still %s: %s",
-              (long long)(daemon->config->init_timeout_ms / 1000), step->name, error->message);
-    *patience_ends_ms = 0;
+    attempts->has_complained = true;
+    LOG_ERROR(COMPONENT, "not started: still %s: %s", step->name, error->message);
 }
 
-/* NULL when it worked; the error when the process is to end. */
+/* Errors that end the process. */
 static struct error *
-run_step(struct daemon *daemon, const struct start_step *step, int64_t *patience_ends_ms)
+check_hopeless(const struct daemon *daemon, const struct start_step *step,
+               const struct error *error)
+{
+    int64_t limit_ms = daemon->config->init_timeout_ms;
+    int64_t spent_ms = (clock_wall_ns() - daemon->start_time_ns) / 1000000;
+    if (step->is_fatal && error_is(error, ERROR_FAILED_PRECONDITION))
+        return error_copy(error);
+    if (step->is_limited && limit_ms > 0 && spent_ms >= limit_ms)
+        return error_wrap(error_copy(error), "not registered within --init-timeout");
+    return NULL;
+}
+
+static struct error *
+try_step(struct daemon *daemon, const struct start_step *step)
+{
+    int64_t limit_ms = step->attempt_ms != 0 ? step->attempt_ms : INT64_MAX;
+    int64_t most_ms = daemon->config->init_timeout_ms;
+    if (step->is_limited && most_ms > 0 && most_ms < limit_ms)
+        limit_ms = most_ms;
+    CLEANUP(cancel_unrefp)
+    struct cancel *cancel = cancel_new_child(daemon->context.stop, limit_ms);
+    return step->function(daemon, cancel);
+}
+
+/* Tries until it works, or until it is hopeless. */
+static struct error *
+repeat_step(struct daemon *daemon, const struct start_step *step, struct attempts *attempts)
 {
     struct cancel *stop = daemon->context.stop;
-    CLEANUP(freep) char *last_text = NULL;
-    int64_t pause_ms = FIRST_PAUSE_MS;
-    atomic_store(&daemon->start_step, step->name);
+    int64_t pause_ms = FIRST_PAUSE_MS, most_ms = longest_pause(daemon, step);
     for (;;) {
         TRY(cancel_check(stop));
-        CLEANUP(cancel_unrefp)
-        struct cancel *cancel =
-            cancel_new_child(stop, step->attempt_ms != 0 ? step->attempt_ms : INT64_MAX);
-        CLEANUP(error_freep) struct error *error = step->function(daemon, cancel);
+        CLEANUP(error_freep) struct error *error = try_step(daemon, step);
         if (error == NULL)
             return NULL;
-        if (step->is_fatal && error_is(error, ERROR_FAILED_PRECONDITION))
-            return error_copy(error);
         TRY(cancel_check(stop));
-        report_attempt(daemon, step, error, &last_text, patience_ends_ms);
+        TRY(check_hopeless(daemon, step, error));
+        report_attempt(attempts, step, error);
         TRY(cancel_sleep_ms(stop, pause_ms));
-        int64_t most_ms = longest_pause(daemon, step);
         pause_ms = pause_ms * 2 < most_ms ? pause_ms * 2 : most_ms;
     }
+}
+
+static struct error *
+run_step(struct daemon *daemon, const struct start_step *step)
+{
+    struct attempts attempts = {.began_ms = clock_monotonic_ms()};
+    atomic_store(&daemon->start_step, step->name);
+    struct error *error = repeat_step(daemon, step, &attempts);
+    freep(&attempts.last_text);
+    return error;
 }
 
 /* ---- Replication: tried under the lock once, then again without holding up reparents ---- */
@@ -156,10 +190,9 @@ static void
 start_on_action_thread(void *data)
 {
     struct daemon *daemon = data;
-    int64_t patience_ends_ms = clock_monotonic_ms() + daemon->config->init_timeout_ms;
     for (size_t i = 0; i < ARRAY_LENGTH(steps); i++) {
         CLEANUP(error_freep)
-        struct error *error = run_step(daemon, &steps[i], &patience_ends_ms);
+        struct error *error = run_step(daemon, &steps[i]);
         if (error == NULL)
             continue;
         if (cancel_is_requested(daemon->context.stop))

@@ -175,6 +175,7 @@ start_replication(struct daemon *daemon, struct cancel *cancel)
         return NULL;
     bool follows = false;
     TRY(action_initialize_replication(context, cancel, &follows));
+    atomic_store(&daemon->awaits_primary, !follows);
     if (!follows)
         LOG_INFO(COMPONENT, "the shard has no primary to follow yet");
     return NULL;

@@ -93,6 +93,18 @@ Test(pages, a_starting_tablet_says_for_what_it_waits, .init = set_up, .fini = te
     cr_assert_not_null(strstr(buffer_text(&body), "waiting for mysqld"));
 }
 
+Test(pages, a_shard_without_its_first_primary_is_ready, .init = set_up, .fini = tear_down)
+{
+    picture.view.snapshot.is_serving = false;
+    picture.awaits_primary = true;
+    cr_assert_eq(status_of(page_readyz), 200);
+    cr_assert_eq(status_of(page_healthz), 500);
+    picture.health.probe.is_replica = true; /* it has one now, and does not serve */
+    cr_assert_eq(status_of(page_readyz), 503);
+    picture.health.probe = (struct health_probe){.server_answers = false};
+    cr_assert_eq(status_of(page_readyz), 503);
+}
+
 Test(pages, variables_are_json_with_the_build, .init = set_up, .fini = tear_down)
 {
     snprintf(picture.view.snapshot.reason, sizeof(picture.view.snapshot.reason),
