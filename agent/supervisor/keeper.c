@@ -9,6 +9,7 @@
 #include "agent/supervisor/initialise.h"
 #include "agent/supervisor/keeper_private.h"
 #include "agent/supervisor/mycnf.h"
+#include "agent/supervisor/vacancy.h"
 
 #define UPGRADE_OUTPUT_BYTES (64 * 1024)
 
@@ -95,6 +96,7 @@ initialise(struct keeper *keeper)
     LOG_INFO("mysqld", "initialising '%s' with %s", keeper->layout->data,
              keeper->server->version_line);
     TRY(keeper_write_config(keeper, mycnf_random_server_id()));
+    TRY(vacancy_check_port(keeper->mysqld.bind_address, keeper->mysqld.port));
     TRY(initialise_data(keeper->layout, keeper->server, keeper->options->init_db_sql_file,
                         keeper->stopping));
     LOG_INFO("mysqld", "initialised in %lld ms", (long long)(clock_monotonic_ms() - start_ms));
@@ -267,6 +269,9 @@ keeper_shutdown(struct keeper *keeper, bool waits, int64_t timeout_ms)
 struct error *
 keeper_stop(struct keeper *keeper, int64_t timeout_ms)
 {
+    adopt(keeper);
+    if (keeper->mysqld.pid == 0)
+        return NULL;
     return keeper_shutdown(keeper, true, timeout_ms);
 }
 

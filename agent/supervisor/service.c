@@ -4,10 +4,8 @@
 #include <stdlib.h>
 
 #include "agent/base/file.h"
-#include "agent/base/log.h"
 #include "agent/base/memory.h"
 #include "agent/supervisor/service_methods.h"
-#include "agent/supervisor/vacancy.h"
 
 #define STOP_GRACE_MS 5000
 
@@ -72,7 +70,6 @@ start_local(struct service *service, struct rpc_pump *pump, size_t method_count)
     const char *socket = keeper_layout(service->keeper)->control_socket;
     CLEANUP(freep) char *folder = xstrdup(socket);
     TRY(file_make_directories(dirname(folder), 0755));
-    TRY(vacancy_clear_socket(socket, NULL));
     CLEANUP(freep) char *address = xasprintf("unix:%s", socket);
     const char *const addresses[] = {address, NULL};
     struct rpc_server_options options = {
@@ -127,10 +124,8 @@ service_stop(struct service *service)
         return;
     if (service->remote != NULL)
         rpc_server_stop(service->remote, STOP_GRACE_MS);
-    if (service->local != NULL) {
+    if (service->local != NULL)
         rpc_server_stop(service->local, STOP_GRACE_MS);
-        error_free(file_remove(keeper_layout(service->keeper)->control_socket));
-    }
     free(service->bound);
     free(service->methods);
     free(service);

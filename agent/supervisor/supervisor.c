@@ -78,15 +78,22 @@ job_stop(void *data)
 }
 
 static void
-on_terminate(void *data)
+begin_stop(struct supervisor *supervisor)
 {
-    struct supervisor *supervisor = data;
     if (supervisor->is_stopping)
         return;
     supervisor->is_stopping = true;
-    LOG_INFO("supervisor", "stopping mysqld, then ending");
     keeper_request_stop(supervisor->keeper);
     worker_submit(supervisor->actions, job_stop, supervisor);
+}
+
+static void
+on_terminate(void *data)
+{
+    struct supervisor *supervisor = data;
+    if (!supervisor->is_stopping)
+        LOG_INFO("supervisor", "asked to end: stopping mysqld first");
+    begin_stop(supervisor);
 }
 
 /* ---- the beginning ---- */
@@ -96,7 +103,7 @@ on_boot_failed(void *data)
 {
     struct supervisor *supervisor = data;
     supervisor->exit_code = 1;
-    on_terminate(supervisor);
+    begin_stop(supervisor);
 }
 
 /* What starting took is not needed any more. */

@@ -36,7 +36,7 @@ vacancy_clear_socket(const char *socket_path, const char *pid_file)
     CLEANUP(freep) char *lock = xasprintf("%s.lock", socket_path);
     TRY(file_remove(socket_path));
     TRY(file_remove(lock));
-    return pid_file == NULL ? NULL : file_remove(pid_file);
+    return file_remove(pid_file);
 }
 
 static bool
