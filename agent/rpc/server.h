@@ -62,7 +62,7 @@ struct rpc_call {
     grpc_byte_buffer **queue; /* ring of SEND_QUEUE_LENGTH, made by the first send */
     size_t queue_first, queue_count;
     grpc_byte_buffer *sending, *response;
-    bool has_sent_metadata, is_sending, is_gone, is_finishing, is_finished;
+    bool has_close_op, has_sent_metadata, is_sending, is_gone, is_finishing, is_finished;
     int status_code;
     char *status_text;
 
@@ -82,6 +82,8 @@ struct rpc_call *call_new(struct rpc_server *server);
 void call_ref(struct rpc_call *call);
 void call_unref(struct rpc_call *call);
 bool call_is_gone(struct rpc_call *call);
+/* The core wants to tell each call's end once: 1 operation, or 0 when it is asked for already. */
+size_t call_add_close_op(struct rpc_call *call, grpc_op *ops);
 
 /* health.c */
 enum { HEALTH_METHOD_COUNT = 2 };

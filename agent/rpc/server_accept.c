@@ -81,13 +81,17 @@ on_close(struct rpc_tag *tag, bool is_ok)
     call_unref(call);
 }
 
+/* A call that is answered at once has no use for the news: it asks together with its answer. */
 static void
 watch_for_close(struct rpc_call *call)
 {
-    grpc_op op = rpc_op(GRPC_OP_RECV_CLOSE_ON_SERVER);
-    op.data.recv_close_on_server.cancelled = &call->is_canceled;
+    const struct rpc_method *method = call->method;
+    if (method == NULL || (method->is_inline && !method->is_stream))
+        return;
+    grpc_op op;
+    size_t count = call_add_close_op(call, &op);
     call_ref(call);
-    rpc_start_batch(call->core, &op, 1, &call->close_tag);
+    rpc_start_batch(call->core, &op, count, &call->close_tag);
 }
 
 static void

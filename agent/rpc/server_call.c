@@ -106,6 +106,17 @@ add_metadata_op(struct rpc_call *call, grpc_op *ops)
     return 1;
 }
 
+size_t
+call_add_close_op(struct rpc_call *call, grpc_op *ops)
+{
+    if (call->has_close_op)
+        return 0;
+    call->has_close_op = true;
+    ops[0] = rpc_op(GRPC_OP_RECV_CLOSE_ON_SERVER);
+    ops[0].data.recv_close_on_server.cancelled = &call->is_canceled;
+    return 1;
+}
+
 static size_t
 add_message_op(struct rpc_call *call, grpc_op *ops, grpc_byte_buffer *message)
 {
@@ -121,7 +132,7 @@ add_message_op(struct rpc_call *call, grpc_op *ops, grpc_byte_buffer *message)
 static void
 send_next(struct rpc_call *call)
 {
-    grpc_op ops[3];
+    grpc_op ops[4];
     size_t count = 0;
     grpc_slice details = grpc_empty_slice();
     if (call->queue_count > 0) {
@@ -141,6 +152,7 @@ send_next(struct rpc_call *call)
         if (call->status_text != NULL)
             details = grpc_slice_from_copied_string(call->status_text);
         op->data.send_status_from_server.status_details = &details;
+        count += call_add_close_op(call, ops + count);
     }
     if (count == 0)
         return;
