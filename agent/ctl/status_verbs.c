@@ -78,10 +78,10 @@ add_position_row(struct table *table, const Topodata__Tablet *tablet, const stru
 {
     const Replicationdata__Status *status = answer->status;
     CLEANUP(freep)
-    char *lag =
-        status == NULL                    ? xstrdup("")
-        : status->replication_lag_unknown ? xstrdup("unknown")
-                                          : xasprintf("%u s", status->replication_lag_seconds);
+    char *lag = status == NULL ? xstrdup("")
+                : status->replication_lag_unknown
+                    ? xstrdup("unknown")
+                    : xasprintf("%u s", status->replication_lag_seconds);
     const char *position = answer->error != NULL      ? answer->error->message
                            : answer->position != NULL ? answer->position
                            : status != NULL           ? status->position
