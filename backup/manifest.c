@@ -90,6 +90,7 @@ manifest_free(struct manifest *manifest)
         free(manifest->entries[i].base);
         free(manifest->entries[i].name);
         free(manifest->entries[i].hash);
+        free(manifest->entries[i].chunks);
     }
     free(manifest->entries);
     strv_done(&manifest->empty_directories);

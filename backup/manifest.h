@@ -13,6 +13,15 @@
 #define MANIFEST_NAME "MANIFEST"
 #define MANIFEST_LIMIT_BYTES (64u << 20)
 
+/* A piece of an object that can be read by itself: chunk i is the plain bytes from i * chunk_bytes
+ * on, and the stored bytes that follow those of the chunk before it. */
+struct manifest_chunk {
+    uint32_t stored_bytes, plain_crc32;
+};
+#define MANIFEST_CHUNK_BYTES_LEAST 65536u
+#define MANIFEST_CHUNK_BYTES_MOST (64u << 20)
+/* Files whose index would make the MANIFEST too large have none. */
+#define MANIFEST_CHUNKS_MOST (2u << 20)
 struct manifest_entry {
     char *base, *name; /* "Data", "vt_ks/t.ibd" */
     char *hash;        /* CRC-32 of the stored bytes, 8 hex digits; "" unknown */
@@ -20,6 +29,11 @@ struct manifest_entry {
     bool has_details;
     uint64_t plain_bytes, stored_bytes;
     uint32_t plain_crc32;
+    uint64_t corrupt_pages; /* that were stored as they are */
+    /* The chunk index, of objects with more than one chunk. */
+    struct manifest_chunk *chunks; /* NULL: there is none */
+    size_t chunk_count;
+    uint32_t chunk_bytes, head_bytes; /* head: stored bytes in front of the first chunk */
 };
 struct manifest {
     char *backup_name, *backup_method, *position, *purged_position, *from_position, *from_backup;
@@ -41,6 +55,9 @@ struct manifest {
 struct manifest *manifest_new(void);
 /* Entries are zeroed; fill them in place. */
 void manifest_set_entry_count(struct manifest *manifest, size_t count);
+/* Stored bytes behind the last chunk, of an entry with an index. */
+#define MANIFEST_TAIL_BYTES_MOST 64u
+uint64_t manifest_tail_bytes(const struct manifest_entry *entry);
 /* CRC-32 as the MANIFEST writes it. */
 void manifest_format_hash(uint32_t crc32, char text[MANIFEST_HASH_TEXT_BYTES]);
 /* A path of the kind that FileEntries hold: relative, no empty, "." or ".." component. */

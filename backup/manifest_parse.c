@@ -9,7 +9,7 @@
 #include <jansson.h>
 
 #include "agent/base/clock.h"
-#include "backup/manifest.h"
+#include "backup/manifest_chunks.h"
 #include "replication/gtid.h"
 
 enum field_kind { FIELD_TEXT, FIELD_BOOL, FIELD_ENTRIES, FIELD_DETAILS };
@@ -104,6 +104,21 @@ is_hash(const char *text)
 }
 
 static struct error *
+read_chunks(json_t *object, struct manifest_entry *entry)
+{
+    const json_t *text = json_object_get(object, "Chunks");
+    uint64_t chunk_bytes = 0, head_bytes = 0;
+    if (text == NULL)
+        return NULL;
+    if (!json_is_string(text))
+        return refuse("Chunks", "is not a string");
+    TRY(read_size(json_object_get(object, "ChunkBytes"), "ChunkBytes", &chunk_bytes));
+    TRY(read_size(json_object_get(object, "HeadBytes"), "HeadBytes", &head_bytes));
+    return manifest_parse_chunks(json_string_value(text), json_string_length(text), chunk_bytes,
+                                 head_bytes, entry);
+}
+
+static struct error *
 read_entry_details(json_t *object, struct manifest_entry *entry)
 {
     if (json_is_null(object))
@@ -121,7 +136,10 @@ read_entry_details(json_t *object, struct manifest_entry *entry)
         return refuse("PlainCrc32", "is not 8 hexadecimal digits");
     entry->plain_crc32 = (uint32_t)strtoul(crc, NULL, 16);
     entry->has_details = true;
-    return NULL;
+    json_t *corrupt_pages = json_object_get(object, "CorruptPages");
+    if (corrupt_pages != NULL)
+        TRY(read_size(corrupt_pages, "CorruptPages", &entry->corrupt_pages));
+    return read_chunks(object, entry);
 }
 
 static struct error *

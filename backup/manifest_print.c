@@ -2,7 +2,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "backup/manifest.h"
+#include "backup/manifest_chunks.h"
 
 static void
 print_text(struct buffer *buffer, const char *key, const char *value)
@@ -28,11 +28,17 @@ print_entry(struct buffer *buffer, const struct manifest_entry *entry)
     buffer_append_text(buffer, ", \"Hash\": ");
     buffer_append_json_string(buffer, entry->hash);
     buffer_append_text(buffer, ", \"ParentPath\": \"\"");
-    if (entry->has_details)
+    if (entry->has_details) {
         buffer_appendf(buffer,
                        ", \"VtagentDetails\": {\"PlainBytes\": %" PRIu64
-                       ", \"StoredBytes\": %" PRIu64 ", \"PlainCrc32\": \"%08" PRIx32 "\"}",
+                       ", \"StoredBytes\": %" PRIu64 ", \"PlainCrc32\": \"%08" PRIx32 "\"",
                        entry->plain_bytes, entry->stored_bytes, entry->plain_crc32);
+        if (entry->corrupt_pages > 0)
+            buffer_appendf(buffer, ", \"CorruptPages\": %" PRIu64, entry->corrupt_pages);
+        if (entry->chunks != NULL)
+            manifest_print_chunks(entry, buffer);
+        buffer_append_char(buffer, '}');
+    }
     buffer_append_char(buffer, '}');
 }
 

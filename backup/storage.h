@@ -38,6 +38,10 @@ struct storage_interface {
     struct error *(*open_read)(struct storage *, struct cancel *, const char *directory,
                                const char *name, const char *object,
                                struct storage_reader **ret_reader);
+    /* Bytes offset to offset + size of it; read() ends there, or earlier with the object. */
+    struct error *(*open_range)(struct storage *, struct cancel *, const char *directory,
+                                const char *name, const char *object, uint64_t offset,
+                                uint64_t size, struct storage_reader **ret_reader);
     /* *ret_size 0: end. */
     struct error *(*read)(struct storage_reader *, void *data, size_t size, size_t *ret_size);
     void (*close_read)(struct storage_reader *);

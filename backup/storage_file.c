@@ -17,6 +17,7 @@
 
 #define DIRECTORY_MODE 0770
 #define FILE_MODE 0660
+#define FLUSH_WINDOW_BYTES (8u << 20)
 
 struct storage_file {
     struct storage base;
@@ -27,11 +28,13 @@ struct storage_writer {
     struct cancel *cancel;
     char *path;
     int descriptor;
+    uint64_t written_bytes, flushed_bytes; /* flushed: on their way to the disk */
 };
 struct storage_reader {
     struct cancel *cancel;
     char *path;
     int descriptor;
+    uint64_t start, offset, end;
 };
 
 static struct storage_file *
@@ -143,6 +146,25 @@ writer_free(struct storage_writer *writer)
     free(writer);
 }
 
+/* Written bytes go to the disk as they come, and out of the page cache once they are there: the
+ * kernel never holds more than two windows of an object, and the last fsync finds little to do. */
+static void
+bound_dirty_pages(struct storage_writer *writer)
+{
+    if (writer->written_bytes - writer->flushed_bytes < FLUSH_WINDOW_BYTES)
+        return;
+    off_t start = (off_t)writer->flushed_bytes;
+    off_t size = (off_t)(writer->written_bytes - writer->flushed_bytes);
+    (void)sync_file_range(writer->descriptor, start, size, SYNC_FILE_RANGE_WRITE);
+    if (start > 0) {
+        (void)sync_file_range(writer->descriptor, 0, start,
+                              SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
+                                  SYNC_FILE_RANGE_WAIT_AFTER);
+        (void)posix_fadvise(writer->descriptor, 0, start, POSIX_FADV_DONTNEED);
+    }
+    writer->flushed_bytes = writer->written_bytes;
+}
+
 static struct error *
 storage_file_write(struct storage_writer *writer, const void *data, size_t size)
 {
@@ -150,7 +172,10 @@ storage_file_write(struct storage_writer *writer, const void *data, size_t size)
     struct error *error = file_write_all(writer->descriptor, data, size, writer->path);
     if (error_is(error, ERROR_RESOURCE_EXHAUSTED))
         return error_wrap(error, "backup storage is full");
-    return error;
+    TRY(error);
+    writer->written_bytes += size;
+    bound_dirty_pages(writer);
+    return NULL;
 }
 
 static struct error *
@@ -228,8 +253,9 @@ storage_file_put(struct storage *storage, struct cancel *cancel, const char *dir
 }
 
 static struct error *
-storage_file_open_read(struct storage *storage, struct cancel *cancel, const char *directory,
-                       const char *name, const char *object, struct storage_reader **ret_reader)
+storage_file_open_range(struct storage *storage, struct cancel *cancel, const char *directory,
+                        const char *name, const char *object, uint64_t offset, uint64_t size,
+                        struct storage_reader **ret_reader)
 {
     TRY(cancel_check(cancel));
     TRY(storage_check_names(directory, name, object));
@@ -242,21 +268,33 @@ storage_file_open_read(struct storage *storage, struct cancel *cancel, const cha
     reader->cancel = cancel_ref(cancel);
     reader->descriptor = descriptor;
     reader->path = path;
+    reader->start = reader->offset = offset;
+    reader->end = size > INT64_MAX - offset ? INT64_MAX : offset + size;
     path = NULL;
     *ret_reader = reader;
     return NULL;
 }
 
 static struct error *
+storage_file_open_read(struct storage *storage, struct cancel *cancel, const char *directory,
+                       const char *name, const char *object, struct storage_reader **ret_reader)
+{
+    return storage_file_open_range(storage, cancel, directory, name, object, 0, INT64_MAX,
+                                   ret_reader);
+}
+
+static struct error *
 storage_file_read(struct storage_reader *reader, void *data, size_t size, size_t *ret_size)
 {
     TRY(cancel_check(reader->cancel));
+    uint64_t left = reader->end - reader->offset;
     ssize_t count;
     do
-        count = read(reader->descriptor, data, size);
+        count = pread(reader->descriptor, data, size < left ? size : left, (off_t)reader->offset);
     while (count < 0 && errno == EINTR);
     if (count < 0)
         return error_from_errno(errno, "read '%s'", reader->path);
+    reader->offset += (uint64_t)count;
     *ret_size = (size_t)count;
     return NULL;
 }
@@ -264,6 +302,8 @@ storage_file_read(struct storage_reader *reader, void *data, size_t size, size_t
 static void
 storage_file_close_read(struct storage_reader *reader)
 {
+    (void)posix_fadvise(reader->descriptor, (off_t)reader->start,
+                        (off_t)(reader->offset - reader->start), POSIX_FADV_DONTNEED);
     close(reader->descriptor);
     cancel_unref(reader->cancel);
     free(reader->path);
@@ -321,6 +361,7 @@ static const struct storage_interface storage_file_interface = {
     .abort_write = storage_file_abort_write,
     .put = storage_file_put,
     .open_read = storage_file_open_read,
+    .open_range = storage_file_open_range,
     .read = storage_file_read,
     .close_read = storage_file_close_read,
     .size = storage_file_size,

@@ -182,8 +182,9 @@ memory_put(struct storage *storage, struct cancel *cancel, const char *directory
 }
 
 static struct error *
-memory_open_read(struct storage *storage, struct cancel *cancel, const char *directory,
-                 const char *name, const char *object, struct storage_reader **ret_reader)
+memory_open_range(struct storage *storage, struct cancel *cancel, const char *directory,
+                  const char *name, const char *object, uint64_t offset, uint64_t size,
+                  struct storage_reader **ret_reader)
 {
     struct storage_memory *memory = (struct storage_memory *)storage;
     TRY(cancel_check(cancel));
@@ -195,13 +196,23 @@ memory_open_read(struct storage *storage, struct cancel *cancel, const char *dir
     if (found != NULL) {
         reader = xcalloc(1, sizeof(*reader));
         reader->cancel = cancel_ref(cancel);
-        buffer_append(&reader->bytes, buffer_text(&found->bytes), found->bytes.length_bytes);
+        size_t length = found->bytes.length_bytes;
+        size_t start = offset < length ? (size_t)offset : length;
+        buffer_append(&reader->bytes, buffer_text(&found->bytes) + start,
+                      size < length - start ? (size_t)size : length - start);
     }
     pthread_mutex_unlock(&memory->lock);
     if (reader == NULL)
         return error_new(ERROR_NOT_FOUND, "object '%s' does not exist", path);
     *ret_reader = reader;
     return NULL;
+}
+
+static struct error *
+memory_open_read(struct storage *storage, struct cancel *cancel, const char *directory,
+                 const char *name, const char *object, struct storage_reader **ret_reader)
+{
+    return memory_open_range(storage, cancel, directory, name, object, 0, UINT64_MAX, ret_reader);
 }
 
 static struct error *
@@ -287,6 +298,7 @@ static const struct storage_interface storage_memory_interface = {
     .abort_write = memory_abort_write,
     .put = memory_put,
     .open_read = memory_open_read,
+    .open_range = memory_open_range,
     .read = memory_read,
     .close_read = memory_close_read,
     .size = memory_size,

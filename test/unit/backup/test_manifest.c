@@ -65,13 +65,28 @@ Test(manifest, what_is_printed_is_read_back)
     first->entries[1].plain_bytes = 5000000000u;
     first->entries[1].stored_bytes = 77;
     first->entries[1].plain_crc32 = 0xdeadbeef;
+    first->entries[1].corrupt_pages = 3;
+    first->entries[0].has_details = true;
+    first->entries[0].plain_bytes = 65536 * 2 + 1;
+    first->entries[0].stored_bytes = 10 + 50000 + 0xfffffff0ull + 1 + 9;
+    first->entries[0].chunk_bytes = 65536;
+    first->entries[0].head_bytes = 10;
+    first->entries[0].chunk_count = 3;
+    struct manifest_chunk chunks[] = {{50000, 0}, {0xfffffff0u, 0xffffffffu}, {1, 0x1234abcd}};
+    first->entries[0].chunks = xmemdup(chunks, sizeof(chunks));
     struct buffer text = BUFFER_INIT, again = BUFFER_INIT;
     manifest_print(first, &text);
     struct manifest *second = parse(text.data);
     cr_assert_str_eq(second->hostname, first->hostname);
     cr_assert_eq(second->unavailable_ms, 1234);
     cr_assert_str_eq(second->empty_directories.items[0], "vt_empty");
-    cr_assert(!second->entries[0].has_details);
+    cr_assert_eq(second->entries[0].chunk_count, 3);
+    cr_assert_eq(second->entries[0].chunk_bytes, 65536);
+    cr_assert_eq(second->entries[0].head_bytes, 10);
+    cr_assert_eq(memcmp(second->entries[0].chunks, chunks, sizeof(chunks)), 0);
+    cr_assert_eq(manifest_tail_bytes(&second->entries[0]), 9);
+    cr_assert_null(second->entries[1].chunks);
+    cr_assert_eq(second->entries[1].corrupt_pages, 3);
     cr_assert_eq(second->entries[1].plain_bytes, 5000000000u);
     cr_assert_eq(second->entries[1].plain_crc32, 0xdeadbeef);
     manifest_print(second, &again);
@@ -232,4 +247,49 @@ Test(version, same_version_needs_no_upgrade)
     cr_assert(!manifest_version_is_same(manifest, "Ver 8.0.41 MySQL"));
     freep(&text);
     manifest_free(manifest);
+}
+
+static void
+expect_index_refused(const char *index, const char *part)
+{
+    char *text = xasprintf("{\"FileEntries\":[{\"Base\":\"Data\",\"Name\":\"a\",\"VtagentDetails\":"
+                           "{\"PlainBytes\":65537,\"StoredBytes\":100,\"PlainCrc32\":\"00000000\","
+                           "%s}}]}",
+                           index);
+    expect_refused(text, part);
+    freep(&text);
+}
+
+Test(manifest, an_index_that_contradicts_the_sizes_is_refused)
+{
+    static const char good[] = "\"ChunkBytes\":65536,\"HeadBytes\":0,"
+                               "\"Chunks\":\"00000032000000000000003200000000\"";
+    char *text = xasprintf("{\"FileEntries\":[{\"Base\":\"Data\",\"Name\":\"a\",\"VtagentDetails\":"
+                           "{\"PlainBytes\":65537,\"StoredBytes\":100,\"PlainCrc32\":\"00000000\","
+                           "%s}}]}",
+                           good);
+    manifest_free(parse(text));
+    freep(&text);
+    expect_index_refused("\"Chunks\":1", "is not a string");
+    expect_index_refused("\"Chunks\":\"\"", "ChunkBytes");
+    expect_index_refused("\"ChunkBytes\":65536,\"Chunks\":\"\"", "HeadBytes");
+    expect_index_refused("\"ChunkBytes\":65535,\"HeadBytes\":0,\"Chunks\":\"\"", "impossible size");
+    expect_index_refused("\"ChunkBytes\":99999999,\"HeadBytes\":0,\"Chunks\":\"\"",
+                         "impossible size");
+    expect_index_refused("\"ChunkBytes\":65536,\"HeadBytes\":65,\"Chunks\":\"\"", "head");
+    expect_index_refused("\"ChunkBytes\":65536,\"HeadBytes\":0,\"Chunks\":\"\"", "file's size");
+    expect_index_refused("\"ChunkBytes\":65536,\"HeadBytes\":0,\"Chunks\":\"0000003200000000\"",
+                         "file's size");
+    expect_index_refused("\"ChunkBytes\":65536,\"HeadBytes\":0,"
+                         "\"Chunks\":\"000000320000000000000032000000\"",
+                         "file's size");
+    expect_index_refused("\"ChunkBytes\":65536,\"HeadBytes\":0,"
+                         "\"Chunks\":\"0000003200000000000000320000000g\"",
+                         "hexadecimal");
+    expect_index_refused("\"ChunkBytes\":65536,\"HeadBytes\":1,"
+                         "\"Chunks\":\"00000032000000000000003200000000\"",
+                         "object's size");
+    expect_index_refused("\"ChunkBytes\":65536,\"HeadBytes\":0,"
+                         "\"Chunks\":\"00000001000000000000000100000000\"",
+                         "object's size");
 }

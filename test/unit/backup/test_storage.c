@@ -45,6 +45,23 @@ put(const char *name, const char *text)
     return storage->interface->put(storage, NULL, "ks/0", name, "MANIFEST", text, strlen(text));
 }
 
+static void
+check_range(uint64_t offset, uint64_t size, const char *expected)
+{
+    struct storage_reader *reader;
+    char text[16];
+    size_t length = 0, count = 1;
+    cr_assert_null(storage->interface->open_range(storage, NULL, "ks/0", "a", "0", offset, size,
+                                                  &reader));
+    while (count > 0) {
+        cr_assert_null(storage->interface->read(reader, text + length, 2, &count));
+        length += count;
+    }
+    storage->interface->close_read(reader);
+    text[length] = '\0';
+    cr_assert_str_eq(text, expected);
+}
+
 /* The rules that every storage keeps. */
 static void
 check_rules(void)
@@ -74,6 +91,11 @@ check_rules(void)
     cr_assert_null(storage_get(storage, NULL, "ks/0", "a", "0", 5, &text));
     cr_assert_str_eq(buffer_text(&text), "hello");
     buffer_clear(&text);
+    check_range(0, 5, "hello");
+    check_range(1, 3, "ell");
+    check_range(4, UINT64_MAX, "o");
+    check_range(2, 0, "");
+    check_range(7, 10, "");
     fixture_expect(storage_get(storage, NULL, "ks/0", "a", "0", 4, &text), ERROR_RESOURCE_EXHAUSTED,
                    "larger than 4");
     fixture_expect(storage_get(storage, NULL, "ks/0", "b", "MANIFEST", 4, &text), ERROR_NOT_FOUND,
