@@ -15,7 +15,7 @@ ACCOUNTS = {"vt_dba", "vt_app", "vt_appdebug", "vt_allprivs", "vt_repl", "vt_fil
 
 class Supervised:
     def __init__(self, run, flavor, uid=100, **options):
-        self.cluster = Cluster(run, flavor)
+        self.cluster = Cluster(run, flavor, uses_template=False)
         self.tablet = self.cluster.add(uid, **options)
         self.control = wire.mysqlctl(self.tablet.control_socket)
         self.own = wire.supervisor(self.tablet.control_socket)

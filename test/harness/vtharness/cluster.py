@@ -25,7 +25,8 @@ class Answer:
 
 class Cluster:
     def __init__(self, run, flavor, cell="zone1", keyspace="commerce", shard="0", prefix="",
-                 small=SMALL_SERVER):
+                 small=SMALL_SERVER, uses_template=True):
+        self.uses_template, self.small = uses_template, small
         self.run, self.flavor, self.prefix = run, flavor, prefix
         self.cell_name, self.keyspace, self.shard = cell, keyspace, shard
         self.database = f"vt_{keyspace}"
@@ -63,6 +64,10 @@ class Cluster:
         """A tablet that is not started yet."""
         self.tablets[uid] = Tablet(self, uid, kind, **options)
         return self.tablets[uid]
+
+    def template_tablet(self, run):
+        """A tablet in another run, for making the template of a data directory."""
+        return Cluster(run, self.flavor, small=self.small, uses_template=False).add(1)
 
     def start_all(self):
         """All tablets at once, then waits for each."""

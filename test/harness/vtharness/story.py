@@ -54,7 +54,7 @@ class Story:
 
     def __init__(self, run, flavor, spelling="today", report=None):
         self.words, self.spelling = WORDS[spelling], spelling
-        self.cluster = Cluster(run, flavor, cell=CELL, keyspace=KEYSPACE)
+        self.cluster = Cluster(run, flavor, cell=CELL, keyspace=KEYSPACE, uses_template=False)
         self._report = report or (lambda *_: None)
         self.written = 0
 

@@ -104,13 +104,9 @@ def chosen(folder, arguments):
     return files
 
 
-def main(folder, suite):
-    """Runs what argv[1:] names below `folder`; the exit status."""
-    budget = float(os.environ.get("VTAGENT_BUDGET", "5400"))
-    start = time.monotonic()
-    print(f"{suite} tests: servers {servers.flavors()}, at most {budget:.0f} s", flush=True)
+def run_files(folder, files, budget, start):
     passed, failed, noisy = [], [], []
-    for name, targets in chosen(folder, sys.argv[1:]).items():
+    for name, targets in files.items():
         left = budget - (time.monotonic() - start)
         if left <= 0:
             print(f"{name}: not run, the budget of {budget:.0f} s is used up", flush=True)
@@ -118,6 +114,18 @@ def main(folder, suite):
             continue
         outcome, again = run_file(folder, name, targets, min(left, MOST_SECONDS_PER_FILE))
         passed, failed, noisy = passed + outcome.passed, failed + outcome.failed, noisy + again
+    return passed, failed, noisy
+
+
+def main(folder, suite):
+    """Runs what argv[1:] names below `folder`; the exit status."""
+    budget = float(os.environ.get("VTAGENT_BUDGET", "5400"))
+    start = time.monotonic()
+    print(f"{suite} tests: servers {servers.flavors()}, at most {budget:.0f} s", flush=True)
+    with tempfile.TemporaryDirectory(prefix="vta-templates-") as templates:
+        os.chmod(templates, 0o755)
+        os.environ["VTAGENT_TEMPLATES"] = templates
+        passed, failed, noisy = run_files(folder, chosen(folder, sys.argv[1:]), budget, start)
     for node in noisy:
         print(f"passed on the second run: {node}")
     for node in failed:

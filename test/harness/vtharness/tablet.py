@@ -2,7 +2,7 @@
 import os
 import signal
 
-from vtharness import sql, wire
+from vtharness import sql, template, wire
 from vtharness.ports import free_port
 from vtharness.process import Process, is_running
 from vtharness.wait import wait_for
@@ -69,6 +69,8 @@ class Tablet:
         return self
 
     def start_supervisor(self, waits=True):
+        if self.cluster.uses_template:
+            template.fill(self, self.cluster.template_tablet)
         self.supervisor.start()
         if waits:
             self.wait_mysqld()
