@@ -75,15 +75,17 @@ start_take_shard(struct daemon *daemon, struct cancel *cancel)
     return NULL;
 }
 
-/* Before anything is created: the alias may belong to another shard. */
+/* Before anything is created: the cell may be unknown, the alias may belong to another shard. */
 struct error *
 start_check_record(struct daemon *daemon, struct cancel *cancel)
 {
     const struct tablet_identity *identity = daemon->context.identity;
     CLEANUP(tablet_record_freep) Topodata__Tablet *record = NULL;
+    struct topo_conn *cell = NULL;
+    TRY(topo_cell(daemon->context.topo, cancel, identity->alias.cell, &cell));
     struct error *error =
         topo_get_tablet(daemon->context.topo, cancel, &identity->alias, &record, NULL);
-    if (error_is(error, ERROR_NOT_FOUND)) { /* a missing cell is told at the next step */
+    if (error_is(error, ERROR_NOT_FOUND)) {
         error_free(error);
         return NULL;
     }
