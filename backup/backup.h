@@ -46,11 +46,20 @@ struct backup_take_options {
     const char *compression; /* "pgzip" (gzip), "pargzip", "zstd", "lz4", "none" */
     int compression_level;
     int64_t start_time_ns;
-    backup_progress on_progress; /* may be NULL */
+    uint64_t chunk_bytes;           /* a multiple of 64 KiB; 0: BACKUP_CHUNK_BYTES_DEFAULT */
+    uint64_t max_memory_bytes;      /* chunks get smaller to fit; 0: BACKUP_MEMORY_BYTES_DEFAULT */
+    uint64_t rate_bytes_per_second; /* of what is read; 0: no limit */
+    uint64_t most_lsn;              /* the redo log's end: no page may be newer; 0: unknown */
+    bool allows_corrupt_pages;      /* keeps them, and marks their files in the MANIFEST */
+    backup_progress on_progress;    /* may be NULL */
     void *progress_data;
 };
-/* Copies the files of a stopped mysqld. The MANIFEST is written last, or the backup's folder is
- * removed. *ret_name: the backup's name (caller frees). */
+#define BACKUP_CHUNK_BYTES_DEFAULT (4u << 20)
+#define BACKUP_MEMORY_BYTES_DEFAULT (64u << 20)
+/* Copies the files of a stopped mysqld, in chunks that all threads share: one large file keeps all
+ * of them busy. Every InnoDB page is checked on the way; a bad one is DATA_LOSS, naming file and
+ * page. The MANIFEST is written last, or the backup's folder is removed. *ret_name: the backup's
+ * name (caller frees). */
 struct error *backup_take(struct storage *storage, const struct backup_directories *directories,
                           const struct backup_take_options *options, struct cancel *cancel,
                           char **ret_name) ERROR_MUST_CHECK;

@@ -227,19 +227,3 @@ page_verdict_text(enum page_verdict verdict)
     }
     return "good";
 }
-
-struct error *
-page_check_range(const struct page_format *format, const char *name, const uint8_t *data,
-                 size_t size, uint64_t offset, uint64_t most_lsn)
-{
-    if (format->page_bytes == 0)
-        return NULL;
-    uint64_t number = offset / format->page_bytes;
-    for (size_t at = 0; at + format->page_bytes <= size; at += format->page_bytes, number++) {
-        enum page_verdict verdict = page_check(format, data + at, (uint32_t)number, most_lsn);
-        if (verdict == PAGE_BAD_CHECKSUM || verdict == PAGE_BAD_NUMBER || verdict == PAGE_BAD_LSN)
-            return error_new(ERROR_DATA_LOSS, "'%s' page %llu: %s", name,
-                             (unsigned long long)number, page_verdict_text(verdict));
-    }
-    return NULL;
-}

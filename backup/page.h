@@ -10,8 +10,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "agent/base/error.h"
-
 #define PAGE_SIZE_MAX 65536u
 
 /* What page 0 of a tablespace says about the rest. */
@@ -42,12 +40,5 @@ enum page_verdict page_check(const struct page_format *format, const uint8_t *pa
                              uint32_t page_number, uint64_t most_lsn);
 /* "checksum", "page number", "LSN beyond the redo log" for the bad ones. */
 const char *page_verdict_text(enum page_verdict verdict);
-
-/* Checks whole pages that start at file offset `offset` (a multiple of the page size); a rest
- * shorter than a page is ignored. DATA_LOSS "'db/t.ibd' page 7: wrong checksum" for the first bad
- * one. */
-struct error *page_check_range(const struct page_format *format, const char *name,
-                               const uint8_t *data, size_t size, uint64_t offset,
-                               uint64_t most_lsn) ERROR_MUST_CHECK;
 
 #endif

@@ -51,13 +51,17 @@ static void *
 work(void *data)
 {
     struct pipeline_state *state = data;
+    const struct pipeline *pipeline = state->pipeline;
+    void *worker = pipeline->worker_new == NULL ? NULL : pipeline->worker_new(pipeline->data);
     size_t item;
     while (take_item(state, &item)) {
         struct error *error = cancel_check(state->cancel);
         if (error == NULL)
-            error = state->pipeline->run(item, state->cancel, state->pipeline->data);
+            error = pipeline->run(item, worker, state->cancel, pipeline->data);
         record_error(state, error);
     }
+    if (pipeline->worker_free != NULL)
+        pipeline->worker_free(worker);
     pthread_mutex_lock(&state->lock);
     state->running--;
     pthread_cond_signal(&state->ended);

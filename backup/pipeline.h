@@ -1,4 +1,4 @@
-/* Many items, a few threads, the first error stops all. The only threads of backup/. */
+/* Many items, a few threads, the first error stops all. */
 #ifndef VTAGENT_BACKUP_PIPELINE_H
 #define VTAGENT_BACKUP_PIPELINE_H
 
@@ -10,8 +10,11 @@
 struct pipeline {
     int threads;       /* 1 to BACKUP_THREADS_MOST */
     size_t item_count; /* run() is called once for each, in this order of starting */
+    /* What a thread keeps between items; both NULL: nothing. On that thread. */
+    void *(*worker_new)(void *data);
+    void (*worker_free)(void *worker);
     /* On one of the threads; `cancel` also ends when another item failed. */
-    struct error *(*run)(size_t item, struct cancel *cancel, void *data);
+    struct error *(*run)(size_t item, void *worker, struct cancel *cancel, void *data);
     void (*tick)(void *data); /* on the caller's thread, about once a second and at the end */
     void *data;
 };

@@ -174,8 +174,9 @@ target_path(const struct restore *restore, const struct manifest_entry *entry)
 }
 
 static struct error *
-run_item(size_t item, struct cancel *cancel, void *data)
+run_item(size_t item, void *worker, struct cancel *cancel, void *data)
 {
+    (void)worker;
     struct restore *restore = data;
     const struct storage_interface *interface = restore->storage->interface;
     size_t index = restore->order[item];

@@ -1,48 +1,13 @@
-/* Taking a backup: the files of a stopped server, several at a time, large ones first so that none
- * is left alone at the end; objects are numbered in the MANIFEST's order. */
-#include <errno.h>
-#include <fcntl.h>
-#include <stdatomic.h>
+/* Taking a backup: the files of a stopped server, in chunks that all threads share; objects are
+ * numbered in the MANIFEST's order. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
-
-#include <isa-l/crc.h>
 
 #include "agent/base/clock.h"
-#include "backup/backup.h"
-#include "backup/codec.h"
-#include "backup/files.h"
-#include "backup/manifest.h"
 #include "backup/pipeline.h"
-
-#define BLOCK_BYTES (512u * 1024)
-
-struct take {
-    struct storage *storage;
-    const struct backup_take_options *options;
-    const struct codec *codec;
-    char *directory, *name;
-    struct backup_files files;
-    size_t *order;             /* files by size, largest first */
-    struct manifest *manifest; /* each entry is filled by the thread that copies it */
-    atomic_uint_fast64_t done_bytes;
-    atomic_size_t done_files;
-};
-
-/* One file on its way. */
-struct take_copy {
-    struct take *take;
-    const struct backup_file *file;
-    int descriptor;
-    struct storage_writer *writer;
-    struct codec_stream *stream;
-    uint8_t *block;
-    uint64_t plain_bytes, stored_bytes;
-    uint32_t plain_crc, stored_crc;
-};
+#include "backup/take.h"
 
 char *
 backup_name(int64_t start_time_ns, const char *alias)
@@ -53,104 +18,6 @@ backup_name(int64_t start_time_ns, const char *alias)
     gmtime_r(&seconds, &parts);
     strftime(text, sizeof(text), "%Y-%m-%d.%H%M%S", &parts);
     return xasprintf("%s.%s", text, alias);
-}
-
-static struct error *
-store(const void *data, size_t size, void *sink_data)
-{
-    struct take_copy *copy = sink_data;
-    copy->stored_crc = crc32_gzip_refl(copy->stored_crc, data, size);
-    copy->stored_bytes += size;
-    return copy->take->storage->interface->write(copy->writer, data, size);
-}
-
-static struct error *
-copy_blocks(struct take_copy *copy, struct cancel *cancel)
-{
-    for (;;) {
-        TRY(cancel_check(cancel));
-        ssize_t count = read(copy->descriptor, copy->block, BLOCK_BYTES);
-        if (count < 0 && errno == EINTR)
-            continue;
-        if (count < 0)
-            return error_from_errno(errno, "read '%s'", copy->file->path);
-        if (count == 0)
-            return codec_finish(copy->stream);
-        copy->plain_crc = crc32_gzip_refl(copy->plain_crc, copy->block, (uint64_t)count);
-        copy->plain_bytes += (uint64_t)count;
-        TRY(codec_push(copy->stream, copy->block, (size_t)count));
-        atomic_fetch_add(&copy->take->done_bytes, (uint64_t)count);
-    }
-}
-
-static struct error *
-copy_stream(struct take_copy *copy, struct cancel *cancel)
-{
-    const struct take *take = copy->take;
-    CLEANUP(codec_stream_freep) struct codec_stream *stream = NULL;
-    TRY(codec_encoder_new(take->codec, take->options->compression_level, store, copy, &stream));
-    uint8_t frame[CODEC_FRAME_BYTES_MOST];
-    copy->stream = stream;
-    TRY(store(frame, codec_head(take->codec, frame), copy));
-    TRY(copy_blocks(copy, cancel));
-    size_t size = codec_tail(take->codec, copy->plain_crc, copy->plain_bytes, frame);
-    TRY(store(frame, size, copy));
-    if (copy->plain_bytes != copy->file->size_bytes)
-        return error_new(ERROR_ABORTED, "'%s' changed while it was read: is mysqld running",
-                         copy->file->path);
-    return NULL;
-}
-
-static void
-record_entry(const struct take_copy *copy, struct manifest_entry *entry)
-{
-    char hash[MANIFEST_HASH_TEXT_BYTES];
-    manifest_format_hash(copy->stored_crc, hash);
-    *entry = (struct manifest_entry){
-        .base = xstrdup(copy->file->base),
-        .name = xstrdup(copy->file->name),
-        .hash = xstrdup(hash),
-        .has_details = true,
-        .plain_bytes = copy->plain_bytes,
-        .stored_bytes = copy->stored_bytes,
-        .plain_crc32 = copy->plain_crc,
-    };
-}
-
-static struct error *
-copy_file(struct take *take, size_t index, struct cancel *cancel)
-{
-    const struct storage_interface *interface = take->storage->interface;
-    const struct backup_file *file = &take->files.items[index];
-    CLEANUP(closep) int descriptor = open(file->path, O_RDONLY | O_CLOEXEC);
-    if (descriptor < 0)
-        return error_from_errno(errno, "open '%s'", file->path);
-    (void)posix_fadvise(descriptor, 0, 0, POSIX_FADV_SEQUENTIAL);
-    CLEANUP(freep) uint8_t *block = xmalloc(BLOCK_BYTES);
-    struct take_copy copy = {.take = take, .file = file, .descriptor = descriptor, .block = block};
-    char object[24];
-    snprintf(object, sizeof(object), "%zu", index);
-    TRY(interface->open_write(take->storage, cancel, take->directory, take->name, object,
-                              &copy.writer));
-    struct error *error = copy_stream(&copy, cancel);
-    if (error != NULL) {
-        interface->abort_write(copy.writer);
-        return error;
-    }
-    TRY(interface->close_write(copy.writer));
-    record_entry(&copy, &take->manifest->entries[index]);
-    atomic_fetch_add(&take->done_files, 1);
-    return NULL;
-}
-
-static struct error *
-run_item(size_t item, struct cancel *cancel, void *data)
-{
-    struct take *take = data;
-    size_t index = take->order[item];
-    struct error *error = copy_file(take, index, cancel);
-    return error_wrap(error, "back up '%s/%s'", take->files.items[index].base,
-                      take->files.items[index].name);
 }
 
 static void
@@ -164,27 +31,6 @@ tick(void *data)
         xasprintf("%zu of %zu files copied", atomic_load(&take->done_files), take->files.count);
     take->options->on_progress(atomic_load(&take->done_bytes), take->files.total_bytes, text,
                                take->options->progress_data);
-}
-
-static int
-by_size_descending(const void *a, const void *b, void *data)
-{
-    const struct backup_files *files = data;
-    size_t first = *(const size_t *)a, second = *(const size_t *)b;
-    uint64_t first_size = files->items[first].size_bytes;
-    uint64_t second_size = files->items[second].size_bytes;
-    if (first_size != second_size)
-        return first_size > second_size ? -1 : 1;
-    return first < second ? -1 : first > second;
-}
-
-static void
-sort_files(struct take *take)
-{
-    take->order = xcalloc(take->files.count, sizeof(*take->order));
-    for (size_t i = 0; i < take->files.count; i++)
-        take->order[i] = i;
-    qsort_r(take->order, take->files.count, sizeof(*take->order), by_size_descending, &take->files);
 }
 
 static void
@@ -236,8 +82,10 @@ static struct error *
 copy_all(struct take *take, struct cancel *cancel)
 {
     const struct pipeline pipeline = {.threads = take->options->concurrency,
-                                      .item_count = take->files.count,
-                                      .run = run_item,
+                                      .item_count = take->item_count,
+                                      .worker_new = take_worker_new,
+                                      .worker_free = take_worker_free,
+                                      .run = take_worker_run,
                                       .tick = tick,
                                       .data = take};
     TRY(pipeline_run(&pipeline, cancel));
@@ -264,11 +112,26 @@ remove_failed(struct take *take, struct error *take_error)
 static void
 take_done(struct take *take)
 {
-    backup_files_done(&take->files);
-    manifest_free(take->manifest);
-    free(take->order);
+    take_plan_done(take);
+    rate_done(&take->rate);
+    pthread_mutex_destroy(&take->lock);
+    pthread_cond_destroy(&take->has_spare);
     free(take->directory);
     free(take->name);
+}
+
+static void
+take_init(struct take *take)
+{
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&take->has_spare, &attributes);
+    pthread_condattr_destroy(&attributes);
+    pthread_mutex_init(&take->lock, NULL);
+    rate_init(&take->rate, take->options->rate_bytes_per_second);
+    take->directory = xasprintf("%s/%s", take->options->keyspace, take->options->shard);
+    take->name = backup_name(take->options->start_time_ns, take->options->alias);
 }
 
 struct error *
@@ -277,17 +140,15 @@ backup_take(struct storage *storage, const struct backup_directories *directorie
 {
     CLEANUP(take_done) struct take take = {.storage = storage, .options = options};
     CLEANUP(codec_stream_freep) struct codec_stream *probe = NULL;
+    take_init(&take);
     TRY(codec_find(options->compression, &take.codec));
     TRY(codec_encoder_new(take.codec, options->compression_level, NULL, NULL, &probe));
-    take.directory = xasprintf("%s/%s", options->keyspace, options->shard);
-    take.name = backup_name(options->start_time_ns, options->alias);
-    TRY(backup_files_select(directories, &take.files));
-    sort_files(&take);
-    take.manifest = manifest_new();
-    manifest_set_entry_count(take.manifest, take.files.count);
+    TRY(take_plan(&take, directories));
     describe(take.manifest, &take);
     TRY(storage->interface->start(storage, cancel, take.directory, take.name));
     struct error *error = copy_all(&take, cancel);
+    for (size_t i = 0; error != NULL && i < take.files.count; i++)
+        take_object_abort(&take, &take.objects[i]);
     if (error != NULL)
         return remove_failed(&take, error);
     *ret_name = take.name;

@@ -1,6 +1,6 @@
 #include <criterion/criterion.h>
 
-#include "backup/page.h"
+#include "backup/page_scan.h"
 
 enum { SIZE = 16384 };
 
@@ -121,18 +121,24 @@ Test(page, empty_none_and_transformed_pages)
     cr_assert_eq(page_check(&format, page, 64, UINT64_MAX), PAGE_UNCHECKED);
 }
 
-Test(page, range_names_file_and_page)
+Test(page, a_scan_counts_bad_pages_and_names_the_first)
 {
-    static uint8_t pages[3 * SIZE];
-    struct page_format format = {.page_bytes = SIZE};
+    static uint8_t pages[3 * SIZE + 100];
+    struct page_scan scan = {.format = {.page_bytes = SIZE}};
+    struct page_findings findings = {.bad_pages = 0};
     for (uint32_t i = 0; i < 3; i++)
-        make_mysql_page(pages + i * SIZE, 10 + i, 0x4021);
-    cr_assert_null(
-        page_check_range(&format, "d/t.ibd", pages, sizeof(pages), 10 * SIZE, UINT64_MAX));
+        make_mysql_page(pages + i * SIZE, 12 + i, 0x4021);
+    page_scan_check(&scan, pages, sizeof(pages), 12 * SIZE, UINT64_MAX, &findings);
+    cr_assert_eq(findings.bad_pages, 0);
     pages[SIZE + 500] ^= 1;
-    struct error *error =
-        page_check_range(&format, "d/t.ibd", pages, sizeof(pages), 10 * SIZE, UINT64_MAX);
-    cr_assert(error_is(error, ERROR_DATA_LOSS));
-    cr_assert_str_eq(error->message, "'d/t.ibd' page 11: wrong checksum");
-    error_free(error);
+    pages[2 * SIZE + 500] ^= 1;
+    page_scan_check(&scan, pages, sizeof(pages), 12 * SIZE, UINT64_MAX, &findings);
+    cr_assert_eq(findings.bad_pages, 2);
+    cr_assert_eq(findings.first_page, 13);
+    cr_assert_str_eq(page_verdict_text(findings.first_verdict), "wrong checksum");
+    /* A later file of the system tablespace starts with a later page. */
+    findings = (struct page_findings){.bad_pages = 0};
+    scan.first_page = 12;
+    page_scan_check(&scan, pages, SIZE, 0, UINT64_MAX, &findings);
+    cr_assert_eq(findings.bad_pages, 0);
 }

@@ -14,8 +14,9 @@ struct tally {
 };
 
 static struct error *
-run_item(size_t item, struct cancel *cancel, void *data)
+run_item(size_t item, void *worker, struct cancel *cancel, void *data)
 {
+    (void)worker;
     struct tally *tally = data;
     atomic_fetch_add(&tally->runs, 1);
     atomic_fetch_add(&tally->seen[item], 1);
