@@ -67,7 +67,6 @@ struct error *start_register(struct daemon *daemon, struct cancel *cancel) ERROR
 struct error *start_recover_job(struct daemon *daemon, struct cancel *cancel) ERROR_MUST_CHECK;
 struct error *start_check_storage(struct daemon *daemon, struct cancel *cancel) ERROR_MUST_CHECK;
 struct error *start_try_server(struct daemon *daemon, struct cancel *cancel) ERROR_MUST_CHECK;
-struct error *start_recover(struct daemon *daemon, struct cancel *cancel) ERROR_MUST_CHECK;
 struct error *start_await_server(struct daemon *daemon, struct cancel *cancel) ERROR_MUST_CHECK;
 struct error *start_restore(struct daemon *daemon, struct cancel *cancel) ERROR_MUST_CHECK;
 struct error *start_replication(struct daemon *daemon, struct cancel *cancel) ERROR_MUST_CHECK;

@@ -96,12 +96,6 @@ start_try_server(struct daemon *daemon, struct cancel *cancel)
     return cancel_check(daemon->context.stop);
 }
 
-struct error *
-start_recover(struct daemon *daemon, struct cancel *cancel)
-{
-    return job_recover(&daemon->context, cancel);
-}
-
 /* ---- Restore ---- */
 
 static struct error *
