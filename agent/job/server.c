@@ -17,11 +17,27 @@
 #define RESUME_WAIT_MS 30000
 #define RESUME_PAUSE_MS 200
 
+/* The server's own words: the status has the flavor cut off, and that is what backups are told
+ * apart by. */
+static struct error *
+read_version_text(struct db *db, struct cancel *cancel, char **ret_text)
+{
+    CLEANUP(freep) char *version = NULL;
+    CLEANUP(freep) char *comment = NULL;
+    TRY(db_query_text(db, cancel, "SELECT @@global.version", &version));
+    TRY(db_query_text(db, cancel, "SELECT @@global.version_comment", &comment));
+    *ret_text = manifest_version_text(version != NULL ? version : db_server_version(db),
+                                      comment != NULL ? comment : "");
+    return NULL;
+}
+
 struct error *
 server_facts_read(struct db *db, struct cancel *cancel, struct server_facts *ret_facts)
 {
     CLEANUP(full_status_done) struct full_status status = {0};
+    char *version_text = NULL;
     TRY(full_status_read(db, cancel, &status));
+    TRY(read_version_text(db, cancel, &version_text));
     *ret_facts = (struct server_facts){
         .before =
             {
@@ -33,9 +49,7 @@ server_facts_read(struct db *db, struct cancel *cancel, struct server_facts *ret
             },
         .is_replica = status.is_replica,
         .server_uuid = xstrdup(status.server_uuid != NULL ? status.server_uuid : ""),
-        .version_text =
-            manifest_version_text(status.version != NULL ? status.version : db_server_version(db),
-                                  status.version_comment != NULL ? status.version_comment : ""),
+        .version_text = version_text,
         .purged_position = position_text(status.gtid_purged),
     };
     return NULL;
