@@ -118,6 +118,7 @@ class MixedTablet(Tablet):
 
     def __init__(self, cluster, uid, kind="replica", agent="vtagent", supervisor="vtagent", **options):
         super().__init__(cluster, uid, kind, **options)
+        self.needs_server_first = agent == "vttablet"
         environment = dict(cluster.server_env, VTROOT=os.path.join(root(), "src"))
         if agent == "vttablet":
             self.agent.argv = [program("vttablet"), *self.agent.argv[2:],
@@ -130,3 +131,11 @@ class MixedTablet(Tablet):
                                     f"--init-db-sql-file={init_sql}", "--log-format=text"]
             self.supervisor.env = cluster.run.environment(environment)
         cluster.tablets[uid] = self
+
+    def start(self, waits=True):
+        """vttablet ends at once when there is no my.cnf yet."""
+        if not self.needs_server_first:
+            return super().start(waits)
+        self.start_supervisor()
+        self.start_agent(waits)
+        return self
