@@ -92,6 +92,7 @@ struct restore_options {
     int concurrency;             /* threads, 1 to BACKUP_THREADS_MOST */
     backup_progress on_progress; /* may be NULL; bytes are stored bytes */
     void *progress_data;
+    uint64_t rate_bytes_per_second; /* of stored bytes; 0: no limit */
 };
 /* Copies and verifies; durable when it returns NULL. The first error ends it; what was copied stays
  * (the caller's marker says that it is unfinished, and the next attempt wipes it). */
@@ -99,6 +100,21 @@ struct error *restore_copy(struct storage *storage, const struct manifest *manif
                            const struct backup_directories *directories,
                            const struct restore_options *options,
                            struct cancel *cancel) ERROR_MUST_CHECK;
+
+/* Is every object there, with the size that is known for it (SIZE), and is every byte of it what
+ * was written: hashes and checksums of stored and of decompressed bytes (FULL)? DATA_LOSS, naming
+ * file, object and chunk. For any backup, ours or Vitess's; nothing is written. */
+enum backup_verify_mode { BACKUP_VERIFY_SIZE, BACKUP_VERIFY_FULL };
+struct backup_verify_options {
+    enum backup_verify_mode mode;
+    int concurrency;                /* threads, 1 to BACKUP_THREADS_MOST */
+    uint64_t rate_bytes_per_second; /* of stored bytes; 0: no limit */
+    backup_progress on_progress;    /* may be NULL; bytes are stored bytes */
+    void *progress_data;
+};
+struct error *backup_verify(struct storage *storage, const struct manifest *manifest,
+                            const struct backup_verify_options *options,
+                            struct cancel *cancel) ERROR_MUST_CHECK;
 
 /* What is in a shard's directory, for people. Sorted by name: the newest is last. */
 struct backup_summary {
