@@ -31,7 +31,7 @@ name_query(struct error *error, const char *sql)
 }
 
 static struct error *
-check_statements(const struct fetch *fetch)
+check_statements(struct handler_call *call, const struct fetch *fetch)
 {
     size_t count = db_count_statements(fetch->sql);
     if (count == 0)
@@ -39,15 +39,18 @@ check_statements(const struct fetch *fetch)
                          SHOWN_SQL_BYTES, fetch->sql);
     if (count > 1 && !fetch->is_multi)
         return error_new(ERROR_INVALID_ARGUMENT,
-                         "query contains %zu statements, expected one: use "
-                         "ExecuteMultiFetchAsDba for several",
-                         count);
+                         "multi statement queries are not supported in %s: use "
+                         "ExecuteMultiFetchAsDba",
+                         strrchr(call->row->path, '/') + 1);
     return NULL;
 }
 
 static struct error *
 prepare_session(struct db *db, struct cancel *cancel, const struct fetch *fetch)
 {
+    /* The server's own default collation for the literals in views and tables that are made here,
+     * not the client library's. */
+    TRY(db_execute(db, cancel, "SET NAMES utf8mb4"));
     if (fetch->disables_binlogs)
         TRY(db_execute(db, cancel, "SET sql_log_bin = OFF"));
     if (fetch->disables_foreign_key_checks)
@@ -95,7 +98,7 @@ static struct error *
 run_fetch(struct handler_call *call, const struct fetch *fetch, size_t *ret_count,
           Query__QueryResult ***ret_messages)
 {
-    TRY(check_statements(fetch));
+    TRY(check_statements(call, fetch));
     CLEANUP(db_closep) struct db *db = NULL;
     TRY(db_open(fetch->account, call->cancel, &db));
     struct db_result **results = NULL;

@@ -172,7 +172,10 @@ read_tables(struct schema_reader *reader)
     struct buffer *lists = xcalloc(count, sizeof(*lists));
     struct error *error = NULL;
     if (!reader->request->table_schema_only) {
-        error = read_keys(reader);
+        /* Columns tell the collation that results are sent in: the server's default. */
+        error = db_execute(reader->db, reader->cancel, "SET NAMES utf8mb4");
+        if (error == NULL)
+            error = read_keys(reader);
         if (error == NULL)
             error = read_select_lists(reader, lists);
     }
