@@ -10,8 +10,8 @@ HANDLER(handle_execute_hook)
     const Tabletmanagerdata__ExecuteHookRequest *in = request;
     Tabletmanagerdata__ExecuteHookResponse *out = response;
     if (in->name[0] == '\0' || strchr(in->name, '/') != NULL)
-        return error_new(ERROR_INVALID_ARGUMENT,
-                         "ExecuteHook: hook name cannot have a '/' or be empty");
+        return error_new(ERROR_INVALID_ARGUMENT, "hook name must be a basename, got \"%.256s\"",
+                         in->name);
     CLEANUP(strv_done) struct strv parameters = {0}, environment = {0};
     for (size_t i = 0; i < in->n_parameters; i++)
         strv_add(&parameters, in->parameters[i]);

@@ -147,12 +147,12 @@ HANDLER(handle_check_throttler)
     const char *app = str_is_empty(in->app_name) ? "vitess" : in->app_name, *matched = app;
     CLEANUP(config_free) Topodata__ThrottlerConfig *config = NULL;
     TRY(throttler_config_get(call, &config));
-    if (!in->skip_request_heartbeats && !str_equal(app, "vitess"))
+    bool is_enabled = config != NULL && config->enabled;
+    if (is_enabled && !in->skip_request_heartbeats && !str_equal(app, "vitess"))
         atomic_store(&call->service->throttler_checked_ms, clock_monotonic_ms());
     out->recently_checked = throttler_was_checked_within(call->service, THROTTLER_RECENT_MS);
 
     enum throttler_app verdict = THROTTLER_APP_EXEMPT;
-    bool is_enabled = config != NULL && config->enabled;
     if (is_enabled) {
         double random = (double)(clock_wall_ns() / 1000 % 1000003) / 1000003;
         verdict = throttler_app_of(config, app, clock_wall_ns(), random, &matched);
