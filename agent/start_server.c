@@ -139,22 +139,46 @@ ignore_line(int level, const char *text, void *data)
     (void)data; /* the job logs them itself */
 }
 
+static struct error *
+set_out_of_service(struct daemon *daemon, struct cancel *cancel, bool is_out)
+{
+    Topodata__TabletType type =
+        is_out ? TOPODATA__TABLET_TYPE__RESTORE : daemon->context.identity->init_type;
+    struct tablet_snapshot snapshot;
+    tablet_get_snapshot(daemon->context.tablet, &snapshot);
+    if ((snapshot.type == TOPODATA__TABLET_TYPE__RESTORE) == is_out)
+        return NULL;
+    return tablet_change_type(&daemon->context, cancel, type, TABLET_LEAVE_READ_ONLY,
+                              SEMI_SYNC_NONE);
+}
+
+/* An empty tablet must not look like a replica while it waits for a backup. */
+static struct error *
+restore_out_of_service(struct daemon *daemon, struct cancel *cancel)
+{
+    struct restore_request request = {.backup_time_ns =
+                                          daemon->config->backup.restore_not_after_ns};
+    TRY(set_out_of_service(daemon, cancel, true));
+    struct error *error = job_restore(&daemon->context, cancel, &request, ignore_line, NULL);
+    if (error != NULL)
+        error = error_first(error, set_out_of_service(daemon, cancel, true));
+    return error;
+}
+
 struct error *
 start_restore(struct daemon *daemon, struct cancel *cancel)
 {
     bool wants = false;
     TRY(wants_restore(daemon, cancel, &wants));
     if (!wants)
-        return NULL;
+        return set_out_of_service(daemon, cancel, false);
     LOG_INFO(COMPONENT, "the server is empty: looking for a backup to restore");
-    struct restore_request request = {.backup_time_ns =
-                                          daemon->config->backup.restore_not_after_ns};
-    struct error *error = job_restore(&daemon->context, cancel, &request, ignore_line, NULL);
+    struct error *error = restore_out_of_service(daemon, cancel);
     bool may_be_empty = daemon->config->wait_for_backup_interval_ms == 0 && !has_marker(daemon);
     if (!error_is(error, ERROR_NOT_FOUND) || !may_be_empty)
         return error;
     log_error_take(LOG_LEVEL_INFO, COMPONENT, error, "the tablet starts empty");
-    return NULL;
+    return set_out_of_service(daemon, cancel, false);
 }
 
 /* ---- Replication ---- */

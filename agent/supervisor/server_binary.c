@@ -51,6 +51,7 @@ find_in_path(const char *folders, const char *name)
     return NULL;
 }
 
+/* Where VT_MYSQL_ROOT is set nothing else will do: another server on this data could ruin it. */
 static char *
 find_program(const char *name)
 {
@@ -58,9 +59,7 @@ find_program(const char *name)
     if (!str_is_empty(root)) {
         CLEANUP(freep)
         char *folders = xasprintf("%s/sbin:%s/libexec:%s/bin:%s/scripts", root, root, root, root);
-        char *found = find_in_path(folders, name);
-        if (found != NULL)
-            return found;
+        return find_in_path(folders, name);
     }
     const char *path = getenv("PATH");
     char *found = str_is_empty(path) ? NULL : find_in_path(path, name);

@@ -20,8 +20,9 @@ struct server_binary {
 /* Reads "… Ver 10.11.19-MariaDB-… for …" into flavor and version fields. */
 struct error *server_binary_parse(const char *version_line,
                                   struct server_binary *server) ERROR_MUST_CHECK;
-/* Looks in VT_MYSQL_ROOT/{sbin,libexec,bin}, then PATH and /usr/sbin, and asks for the version.
- * MYSQL_FLAVOR decides which family is tried first and is checked against what was found. */
+/* Looks in VT_MYSQL_ROOT/{sbin,libexec,bin}, or without that in PATH and /usr/sbin, and asks for
+ * the version. MYSQL_FLAVOR decides which family is tried first and is checked against what was
+ * found. */
 struct error *server_binary_find(struct server_binary *server) ERROR_MUST_CHECK;
 /* A program of the same installation, by name; NULL when there is none. Caller frees. */
 char *server_binary_tool(const struct server_binary *server, const char *name);

@@ -34,7 +34,7 @@ struct supervisor {
     struct keeper *keeper;
     struct service *service;
     /* loop */
-    bool is_stopping, is_reap_queued;
+    bool is_stopping, is_reap_queued, is_configured;
     int exit_code;
 };
 
@@ -335,11 +335,12 @@ supervisor_main(int argc, char **argv)
         return 0;
     }
     if (error == NULL) {
+        supervisor.is_configured = true;
         set_up_log(&supervisor.options, &ignored);
         error = run(&supervisor);
     }
     if (error != NULL)
-        supervisor.exit_code = 1;
+        supervisor.exit_code = supervisor.is_configured ? 1 : 2;
     log_error_take(LOG_LEVEL_ERROR, "supervisor", error, "vtagent mysqld");
     finish(&supervisor);
     return supervisor.exit_code;

@@ -7,8 +7,8 @@
 #ifndef VTAGENT_SUPERVISOR_SUPERVISOR_H
 #define VTAGENT_SUPERVISOR_SUPERVISOR_H
 
-/* argv[1..] are the flags. Returns the exit code: 0 after a clean stop, 1 after an error (printed
- * in one line). */
+/* argv[1..] are the flags. Returns the exit code: 0 after a clean stop, 1 after an error, 2 for
+ * wrong flags (printed in one line). */
 int supervisor_main(int argc, char **argv);
 
 #endif
