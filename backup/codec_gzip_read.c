@@ -139,8 +139,14 @@ piece_decoder_push(struct codec_stream *stream, const void *data, size_t size)
 static struct error *
 piece_decoder_finish(struct codec_stream *stream)
 {
-    const struct gzip_decoder *decoder = (struct gzip_decoder *)stream;
-    if (decoder->state.block_state != ISAL_BLOCK_NEW_HDR)
+    const struct inflate_state *state = &((struct gzip_decoder *)stream)->state;
+    /* Nothing is left to decode: between blocks, in the header of a block of which there is not a
+     * bit yet, or in the stored block of no bytes that a flush is. */
+    bool is_flushed = state->block_state == ISAL_BLOCK_NEW_HDR ||
+                      (state->block_state == ISAL_BLOCK_HDR && state->read_in_length == 0 &&
+                       state->tmp_in_size == 0) ||
+                      (state->block_state == ISAL_BLOCK_TYPE0 && state->type0_block_len == 0);
+    if (!is_flushed)
         return error_new(ERROR_DATA_LOSS, "piece of a gzip stream is truncated");
     return NULL;
 }
