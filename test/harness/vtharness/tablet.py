@@ -25,6 +25,7 @@ class Tablet:
         self.mysql_socket = os.path.join(self.directory, "mysql.sock")
         self.control_socket = os.path.join(cluster.data_root, f"ctl_{uid}.sock")
         self.http_port, self.grpc_port, self.mysql_port = free_port(), free_port(), free_port()
+        self.takes_template = True
         self.supervisor = Process(cluster.run, self._name("mysqld"),
                                   self._supervisor_argv(supervisor_flags), cluster.server_env)
         self.agent = Process(cluster.run, self._name("tablet"),
@@ -69,7 +70,7 @@ class Tablet:
         return self
 
     def start_supervisor(self, waits=True):
-        if self.cluster.uses_template:
+        if self.takes_template and self.cluster.uses_template:
             template.fill(self, self.cluster.template_tablet)
         self.supervisor.start()
         if waits:

@@ -126,6 +126,7 @@ class MixedTablet(Tablet):
                                "--health-check-interval=1s", "--log-format=text"]
             self.agent.env = cluster.run.environment(environment)
         if supervisor == "mysqlctld":
+            self.takes_template = False
             init_sql = os.path.join(root(), "src", "config", "init_db.sql")
             self.supervisor.argv = [program("mysqlctld"), *self.supervisor.argv[2:],
                                     f"--init-db-sql-file={init_sql}", "--log-format=text"]
