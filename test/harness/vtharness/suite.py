@@ -6,7 +6,9 @@ A test that failed is run once more, alone; if it passes then, that is said, and
 machine was busy, or the test is not good enough. Environment: KEEP=1 keeps the folders of the runs,
 VTAGENT_FLAVORS=mariadb picks servers, VTAGENT_BINARY the program, VTAGENT_BUDGET the seconds that all
 of it may take. Last line: "<suite>: N passed, N failed"."""
+import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -44,25 +46,46 @@ def read_report(path, outcome, name):
     outcome.passed = [node for node in outcome.passed if node not in outcome.failed]
 
 
+def clean_up(child, marker):
+    """Nothing of a pytest process stays, not even when it hangs or we are told to end."""
+    if child.poll() is None:
+        os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+    if os.environ.get("KEEP") != "1":
+        end_pids(pids_with_environment(marker))
+
+
+@contextlib.contextmanager
+def session_folder():
+    """The temporary folder of one pytest process, which servers of another user must reach."""
+    folder = tempfile.mkdtemp(prefix="vta-")
+    os.chmod(folder, 0o755)
+    try:
+        yield folder
+    finally:
+        if os.environ.get("KEEP") != "1":
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 def run_pytest(folder, targets, name, seconds):
     """One pytest process in its own group; everything it started ends with it."""
     outcome = Outcome()
     marker = f"VTAGENT_TEST_SESSION={os.getpid()}-{time.monotonic_ns()}"
-    environment = dict(os.environ, PYTHONDONTWRITEBYTECODE="1", VTAGENT_TEST_SESSION=marker.split("=")[1])
-    with tempfile.TemporaryDirectory(prefix="vta-report-") as reports:
-        report = os.path.join(reports, "report.xml")
+    with session_folder() as session:
+        environment = dict(os.environ, PYTHONDONTWRITEBYTECODE="1", TMPDIR=session,
+                           VTAGENT_TEST_SESSION=marker.split("=")[1])
+        report = os.path.join(session, "report.xml")
         argv = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=short",
                 "--color=no", "-o", "junit_family=xunit1", "--junitxml", report,
                 "-c", os.path.join(folder, "pytest.ini"), *targets]
-        with subprocess.Popen(argv, cwd=folder, env=environment, start_new_session=True) as child:
-            try:
-                code = child.wait(seconds)
-            except subprocess.TimeoutExpired:
-                print(f"{name}: no end within {seconds:.0f} s", flush=True)
-                os.killpg(child.pid, signal.SIGKILL)
-                code = -1
-        if os.environ.get("KEEP") != "1":
-            end_pids(pids_with_environment(marker))
+        child = subprocess.Popen(argv, cwd=folder, env=environment, start_new_session=True)
+        try:
+            code = child.wait(seconds)
+        except subprocess.TimeoutExpired:
+            print(f"{name}: no end within {seconds:.0f} s", flush=True)
+            code = -1
+        finally:
+            clean_up(child, marker)
         read_report(report, outcome, name)
         if code not in (0, 1, 5) and not outcome.failed:
             outcome.failed.append(name)
@@ -119,6 +142,7 @@ def run_files(folder, files, budget, start):
 
 def main(folder, suite):
     """Runs what argv[1:] names below `folder`; the exit status."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     budget = float(os.environ.get("VTAGENT_BUDGET", "5400"))
     start = time.monotonic()
     print(f"{suite} tests: servers {servers.flavors()}, at most {budget:.0f} s", flush=True)
