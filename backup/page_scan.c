@@ -8,6 +8,7 @@
 #include "agent/base/memory.h"
 
 #define PROBE_PAGES 4u
+#define HEADER_BYTES 1024u
 
 bool
 page_scan_is_tablespace(const char *name)
@@ -47,20 +48,28 @@ probe(const uint8_t *data, size_t size, struct page_scan *scan)
     }
 }
 
+/* Zeros read like the header of an old system tablespace. */
+static bool
+is_zero(const uint8_t *data, size_t size)
+{
+    return size > 0 && data[0] == 0 && memcmp(data, data + 1, size - 1) == 0;
+}
+
 struct error *
 page_scan_open(int descriptor, const char *path, struct page_scan *ret_scan)
 {
     struct page_scan scan = {.first_page = 0};
     CLEANUP(freep) uint8_t *head = xmalloc(PROBE_PAGES * PAGE_SIZE_MAX);
     size_t size = 0;
-    for (size_t wanted = 1024; size < PROBE_PAGES * PAGE_SIZE_MAX;) {
+    for (size_t wanted = HEADER_BYTES; size < PROBE_PAGES * PAGE_SIZE_MAX;) {
         ssize_t count = pread(descriptor, head + size, wanted - size, (off_t)size);
         if (count < 0 && errno == EINTR)
             continue;
         if (count < 0)
             return error_from_errno(errno, "read '%s'", path);
         size += (size_t)count;
-        scan.format = page_format_read(head, size);
+        if (!is_zero(head, size < HEADER_BYTES ? size : HEADER_BYTES))
+            scan.format = page_format_read(head, size);
         if (count == 0 || scan.format.page_bytes != 0)
             break;
         wanted = PROBE_PAGES * PAGE_SIZE_MAX;

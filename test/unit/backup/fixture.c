@@ -197,3 +197,43 @@ fixture_take_options(void)
         .start_time_ns = 1795413342000000000, /* 2026-11-23.055542 */
     };
 }
+
+/* CRC-32C bit by bit: a reference that shares nothing with the code under test. */
+uint32_t
+fixture_crc32c(const uint8_t *data, size_t size)
+{
+    uint32_t crc = ~0u;
+    for (size_t i = 0; i < size; i++) {
+        crc ^= data[i];
+        for (int bit = 0; bit < 8; bit++)
+            crc = (crc >> 1) ^ ((crc & 1) != 0 ? 0x82F63B78u : 0);
+    }
+    return ~crc;
+}
+
+void
+fixture_put_u32(uint8_t *at, uint32_t value)
+{
+    for (int i = 0; i < 4; i++)
+        at[i] = (uint8_t)(value >> (24 - 8 * i));
+}
+
+/* A page of MySQL's format with everything in place. */
+void
+fixture_make_mysql_page(uint8_t *page, uint32_t number, uint32_t flags)
+{
+    for (size_t i = 0; i < FIXTURE_PAGE_BYTES; i++)
+        page[i] = (uint8_t)(i * 31 + number);
+    fixture_put_u32(page + 4, number);
+    fixture_put_u32(page + 16, 0);
+    fixture_put_u32(page + 20, 4711);
+    page[24] = 0x45, page[25] = 0xBF;
+    fixture_put_u32(page + 34, 9);
+    fixture_put_u32(page + 38, 9);
+    fixture_put_u32(page + 54, flags);
+    fixture_put_u32(page + FIXTURE_PAGE_BYTES - 4, 4711);
+    uint32_t sum =
+        fixture_crc32c(page + 4, 22) ^ fixture_crc32c(page + 38, FIXTURE_PAGE_BYTES - 8 - 38);
+    fixture_put_u32(page, sum);
+    fixture_put_u32(page + FIXTURE_PAGE_BYTES - 8, sum);
+}

@@ -30,4 +30,10 @@ void fixture_expect(struct error *error, enum error_code code, const char *part)
 void fixture_make_server(const char *name, struct backup_directories *ret);
 struct backup_take_options fixture_take_options(void);
 
+/* A page of MySQL's format with everything in place, of tablespace 9. */
+#define FIXTURE_PAGE_BYTES 16384
+void fixture_make_mysql_page(uint8_t *page, uint32_t number, uint32_t flags);
+uint32_t fixture_crc32c(const uint8_t *data, size_t size);
+void fixture_put_u32(uint8_t *at, uint32_t value);
+
 #endif

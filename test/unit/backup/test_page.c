@@ -1,64 +1,26 @@
 #include <criterion/criterion.h>
 
 #include "backup/page_scan.h"
+#include "fixture.h"
 
-enum { SIZE = 16384 };
-
-/* CRC-32C bit by bit: a reference that shares nothing with the code under test. */
-static uint32_t
-reference_crc32c(const uint8_t *data, size_t size)
-{
-    uint32_t crc = ~0u;
-    for (size_t i = 0; i < size; i++) {
-        crc ^= data[i];
-        for (int bit = 0; bit < 8; bit++)
-            crc = (crc >> 1) ^ ((crc & 1) != 0 ? 0x82F63B78u : 0);
-    }
-    return ~crc;
-}
-
-static void
-put_u32(uint8_t *at, uint32_t value)
-{
-    for (int i = 0; i < 4; i++)
-        at[i] = (uint8_t)(value >> (24 - 8 * i));
-}
-
-/* A page of MySQL's format with everything in place. */
-static void
-make_mysql_page(uint8_t *page, uint32_t number, uint32_t flags)
-{
-    for (size_t i = 0; i < SIZE; i++)
-        page[i] = (uint8_t)(i * 31 + number);
-    put_u32(page + 4, number);
-    put_u32(page + 16, 0);
-    put_u32(page + 20, 4711);
-    page[24] = 0x45, page[25] = 0xBF;
-    put_u32(page + 34, 9);
-    put_u32(page + 38, 9);
-    put_u32(page + 54, flags);
-    put_u32(page + SIZE - 4, 4711);
-    uint32_t sum = reference_crc32c(page + 4, 22) ^ reference_crc32c(page + 38, SIZE - 8 - 38);
-    put_u32(page, sum);
-    put_u32(page + SIZE - 8, sum);
-}
+enum { SIZE = FIXTURE_PAGE_BYTES };
 
 static void
 make_mariadb_page(uint8_t *page, uint32_t number)
 {
-    make_mysql_page(page, number, 0x15);
-    put_u32(page + SIZE - 4, reference_crc32c(page, SIZE - 4));
+    fixture_make_mysql_page(page, number, 0x15);
+    fixture_put_u32(page + SIZE - 4, fixture_crc32c(page, SIZE - 4));
 }
 
 Test(page, format_is_read_from_page_0)
 {
     uint8_t page[SIZE];
-    make_mysql_page(page, 0, 0x4021);
+    fixture_make_mysql_page(page, 0, 0x4021);
     struct page_format format = page_format_read(page, SIZE);
     cr_assert_eq(format.page_bytes, 16384);
     cr_assert_eq(format.space_id, 9);
     cr_assert(!format.is_full_crc32 && !format.is_compressed && !format.is_system);
-    make_mysql_page(page, 0, 0x4021 | 3 << 6 | 2 << 1);
+    fixture_make_mysql_page(page, 0, 0x4021 | 3 << 6 | 2 << 1);
     format = page_format_read(page, SIZE);
     cr_assert(format.is_compressed);
     cr_assert_eq(format.page_bytes, 2048);
@@ -76,7 +38,7 @@ Test(page, every_flipped_bit_of_the_sums_range_is_found)
     uint8_t page[SIZE];
     struct page_format mysql = {.page_bytes = SIZE},
                        mariadb = {.page_bytes = SIZE, .is_full_crc32 = true};
-    make_mysql_page(page, 7, 0x4021);
+    fixture_make_mysql_page(page, 7, 0x4021);
     cr_assert_eq(page_check(&mysql, page, 7, UINT64_MAX), PAGE_GOOD);
     for (size_t at = 38; at < SIZE; at += 97) {
         page[at] ^= 0x10;
@@ -85,7 +47,7 @@ Test(page, every_flipped_bit_of_the_sums_range_is_found)
     }
     make_mariadb_page(page, 7);
     page[24] = 0x45;
-    put_u32(page + SIZE - 4, reference_crc32c(page, SIZE - 4));
+    fixture_put_u32(page + SIZE - 4, fixture_crc32c(page, SIZE - 4));
     cr_assert_eq(page_check(&mariadb, page, 7, UINT64_MAX), PAGE_GOOD);
     for (size_t at = 26; at < SIZE; at += 97) {
         page[at] ^= 0x10;
@@ -98,7 +60,7 @@ Test(page, number_and_lsn)
 {
     uint8_t page[SIZE];
     struct page_format format = {.page_bytes = SIZE};
-    make_mysql_page(page, 7, 0x4021);
+    fixture_make_mysql_page(page, 7, 0x4021);
     cr_assert_eq(page_check(&format, page, 8, UINT64_MAX), PAGE_BAD_NUMBER);
     cr_assert_eq(page_check(&format, page, 7, 4711), PAGE_GOOD);
     cr_assert_eq(page_check(&format, page, 7, 4710), PAGE_BAD_LSN);
@@ -109,12 +71,12 @@ Test(page, empty_none_and_transformed_pages)
     uint8_t page[SIZE] = {0};
     struct page_format format = {.page_bytes = SIZE};
     cr_assert_eq(page_check(&format, page, 3, UINT64_MAX), PAGE_EMPTY);
-    make_mysql_page(page, 3, 0x4021);
-    put_u32(page, 0xDEADBEEF);
-    put_u32(page + SIZE - 8, 0xDEADBEEF);
+    fixture_make_mysql_page(page, 3, 0x4021);
+    fixture_put_u32(page, 0xDEADBEEF);
+    fixture_put_u32(page + SIZE - 8, 0xDEADBEEF);
     cr_assert_eq(page_check(&format, page, 3, UINT64_MAX), PAGE_GOOD);
     page[24] = 0, page[25] = 15;
-    put_u32(page, 1);
+    fixture_put_u32(page, 1);
     cr_assert_eq(page_check(&format, page, 3, UINT64_MAX), PAGE_UNCHECKED);
     cr_assert_eq(page_check(&format, page, 4, UINT64_MAX), PAGE_BAD_NUMBER);
     format.is_system = true;
@@ -127,7 +89,7 @@ Test(page, a_scan_counts_bad_pages_and_names_the_first)
     struct page_scan scan = {.format = {.page_bytes = SIZE}};
     struct page_findings findings = {.bad_pages = 0};
     for (uint32_t i = 0; i < 3; i++)
-        make_mysql_page(pages + i * SIZE, 12 + i, 0x4021);
+        fixture_make_mysql_page(pages + i * SIZE, 12 + i, 0x4021);
     page_scan_check(&scan, pages, sizeof(pages), 12 * SIZE, UINT64_MAX, &findings);
     cr_assert_eq(findings.bad_pages, 0);
     pages[SIZE + 500] ^= 1;

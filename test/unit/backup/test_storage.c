@@ -51,8 +51,8 @@ check_range(uint64_t offset, uint64_t size, const char *expected)
     struct storage_reader *reader;
     char text[16];
     size_t length = 0, count = 1;
-    cr_assert_null(storage->interface->open_range(storage, NULL, "ks/0", "a", "0", offset, size,
-                                                  &reader));
+    cr_assert_null(
+        storage->interface->open_range(storage, NULL, "ks/0", "a", "0", offset, size, &reader));
     while (count > 0) {
         cr_assert_null(storage->interface->read(reader, text + length, 2, &count));
         length += count;
