@@ -1,4 +1,5 @@
 #include <criterion/criterion.h>
+#include <stdio.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +15,7 @@ static char root[64];
 static void
 make_root(void)
 {
-    strcpy(root, "/tmp/vtagent-hook-XXXXXX");
+    snprintf(root, sizeof(root), "/tmp/vtagent-hook-XXXXXX");
     cr_assert_not_null(mkdtemp(root));
     char *folder = xasprintf("%s/vthook", root);
     cr_assert_eq(mkdir(folder, 0755), 0);
