@@ -118,6 +118,7 @@ class MixedTablet(Tablet):
 
     def __init__(self, cluster, uid, kind="replica", agent="vtagent", supervisor="vtagent", **options):
         super().__init__(cluster, uid, kind, **options)
+        self.has_our_supervisor = supervisor == "vtagent"
         self.needs_server_first = agent == "vttablet"
         environment = dict(cluster.server_env, VTROOT=os.path.join(root(), "src"))
         if agent == "vttablet":
@@ -140,3 +141,11 @@ class MixedTablet(Tablet):
         self.start_supervisor()
         self.start_agent(waits)
         return self
+
+    def wait_mysqld(self, deadline=120):
+        """mysqlctld opens its socket when the server is initialised."""
+        if self.has_our_supervisor:
+            return super().wait_mysqld(deadline)
+        wait_for(lambda: os.path.exists(self.control_socket) and self.sql("SELECT 1") == [("1",)],
+                 f"mysqld of {self.alias} answers", deadline)
+        return None
