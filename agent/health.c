@@ -22,6 +22,7 @@ struct health {
     struct health_view view;
     /* the probing thread */
     struct health_memory memory;
+    bool was_broken;
     bool knows_server;
 };
 
@@ -124,6 +125,17 @@ store_view(void *data)
     health->is_wanted_again = false;
 }
 
+/* Serving goes on with old data, so this is told apart from it. */
+static void
+log_replication(struct health *health, const struct health_verdict *verdict)
+{
+    if (verdict->is_broken && !health->was_broken)
+        LOG_WARN(COMPONENT, "%s", verdict->reason);
+    if (!verdict->is_broken && health->was_broken)
+        LOG_INFO(COMPONENT, "replication is no longer broken: %s", verdict->reason);
+    health->was_broken = verdict->is_broken;
+}
+
 static void
 check_on_thread(void *data)
 {
@@ -140,6 +152,7 @@ check_on_thread(void *data)
     bool is_catching_up = tablet_is_catching_up(context->tablet);
     call.view.verdict = health_decide(probe, snapshot.type, is_catching_up, &health->options.rules,
                                       clock_monotonic_ms(), &health->memory);
+    log_replication(health, &call.view.verdict);
     if (is_catching_up && call.view.verdict.has_caught_up && call.view.verdict.is_serving)
         tablet_set_caught_up(context);
     tablet_set_health(context, call.view.verdict.is_serving, call.view.verdict.reason);

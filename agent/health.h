@@ -34,6 +34,7 @@ struct health_rules {
 struct health_verdict {
     bool is_serving;
     bool has_caught_up; /* a restored replica may serve */
+    bool is_broken;     /* replication should run and does not */
     bool is_lag_known;
     uint32_t lag_seconds; /* estimated while replication is broken */
     char reason[256];     /* one sentence */

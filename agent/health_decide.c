@@ -1,5 +1,6 @@
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "agent/base/memory.h"
 #include "agent/health.h"
@@ -40,14 +41,27 @@ broken_part(const struct health_probe *probe)
     return "the IO thread is stopped";
 }
 
+/* Both servers' words for a replica that executed what its source never had. */
+static bool
+has_diverged(const struct health_probe *probe)
+{
+    return strstr(probe->replication_error, "not in the master's binlog") != NULL ||
+           strstr(probe->replication_error, "has more GTIDs than") != NULL;
+}
+
 /* Broken replication serves on with the data it has until that is too old, as with Vitess. */
 static void
 judge_broken(const struct health_probe *probe, const struct health_rules *rules, int64_t now_ms,
              const struct health_memory *memory, struct health_verdict *verdict)
 {
-    const char *colon = probe->replication_error[0] != '\0' ? ": " : "";
+    const char *separator = has_diverged(probe)
+                                ? " (errant transactions: restore this server from a "
+                                  "backup): "
+                            : probe->replication_error[0] != '\0' ? ": "
+                                                                  : "";
+    verdict->is_broken = true;
     if (!memory->has_lag) {
-        SAY(verdict, "not replicating, %s%s%.150s", broken_part(probe), colon,
+        SAY(verdict, "not replicating, %s%s%.120s", broken_part(probe), separator,
             probe->replication_error);
         return;
     }
@@ -55,7 +69,7 @@ judge_broken(const struct health_probe *probe, const struct health_rules *rules,
     verdict->is_lag_known = true;
     verdict->lag_seconds = (uint32_t)lag;
     verdict->is_serving = lag * 1000 <= rules->unhealthy_ms;
-    SAY(verdict, "%s, data is up to %" PRId64 " s old%s%.150s", broken_part(probe), lag, colon,
+    SAY(verdict, "%s, data is up to %" PRId64 " s old%s%.120s", broken_part(probe), lag, separator,
         probe->replication_error);
 }
 

@@ -6,6 +6,7 @@
 #include "agent/ctl/ctl.h"
 #include "agent/daemon.h"
 #include "agent/job/job.h"
+#include "agent/supervisor/freeze.h"
 #include "agent/supervisor/supervisor.h"
 #include "agent/tablet/states.h"
 
@@ -54,8 +55,9 @@ struct face {
 };
 
 static const struct face words[] = {
-    {"tablet", tablet_main}, {"mysqld", supervisor_main}, {"job", job_main},   {"ctl", ctl_main},
-    {"states", states_main}, {"version", version_main},   {"help", help_main},
+    {"tablet", tablet_main}, {"mysqld", supervisor_main}, {"job", job_main},
+    {"ctl", ctl_main},       {"states", states_main},     {"version", version_main},
+    {"help", help_main},     {"guard", guard_main},
 };
 /* The names of the programs that we stand in for. */
 static const struct face programs[] = {

@@ -94,6 +94,19 @@ Test(health, broken_from_the_beginning_never_serves)
     cr_assert_not_null(strstr(verdict.reason, "no replication source"));
 }
 
+Test(health, a_diverged_replica_is_told_what_to_do)
+{
+    struct health_memory memory = {0};
+    struct health_probe probe = good_probe(1);
+    probe.io_state = REPLICATION_STOPPED;
+    snprintf(probe.replication_error, sizeof(probe.replication_error),
+             "1236: GTID 0-1-2, which is not in the master's binlog");
+    struct health_verdict verdict = health_decide(&probe, REPLICA, false, &rules, 0, &memory);
+    cr_assert(verdict.is_broken);
+    cr_assert_not_null(strstr(verdict.reason, "errant transactions: restore"));
+    cr_assert_not_null(strstr(verdict.reason, "GTID 0-1-2"));
+}
+
 Test(health, connecting_without_an_error_is_healthy)
 {
     struct health_memory memory = {0};
