@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,6 +19,7 @@
 
 struct image_file {
     char *name; /* absolute source */
+    ino_t inode;
     int source, target;
     bool is_redo;
 };
@@ -29,6 +31,8 @@ struct image_plan {
     struct image_file *files;
     size_t file_count;
     uint64_t bytes;
+    struct rlimit limit; /* before */
+    bool has_limit;
 };
 
 static bool
@@ -36,8 +40,7 @@ is_left_out(const char *name)
 {
     return str_starts_with(name, "#innodb_temp") || str_starts_with(name, "ibtmp") ||
            str_ends_with(name, ".pid") || str_ends_with(name, ".sock") ||
-           str_ends_with(name, ".lock") || strcmp(name, "lost+found") == 0 ||
-           strcmp(name, ".snapshot") == 0;
+           str_ends_with(name, ".lock") || strcmp(name, "lost+found") == 0;
 }
 
 static bool
@@ -49,9 +52,10 @@ is_redo(const char *path)
            str_starts_with(name, "aria_log");
 }
 
-/* Calls `visit` for every regular file below `path`; `relative` is its place below the root. */
-typedef struct error *(*visit_function)(const char *path, const char *relative, bool is_folder,
-                                        void *data);
+/* Calls `visit` for every folder and regular file below `path`; `relative` is its place below the
+ * root. */
+typedef struct error *(*visit_function)(const char *path, const char *relative,
+                                        const struct stat *status, void *data);
 
 static struct error *
 walk(const char *path, const char *relative, int depth, visit_function visit, void *data)
@@ -70,10 +74,10 @@ walk(const char *path, const char *relative, int depth, visit_function visit, vo
             return errno == ENOENT ? error_new(ERROR_ABORTED, "'%s' vanished", child)
                                    : error_from_errno(errno, "look at '%s'", child);
         if (S_ISDIR(status.st_mode)) {
-            TRY(visit(child, place, true, data));
+            TRY(visit(child, place, &status, data));
             TRY(walk(child, place, depth + 1, visit, data));
         } else if (S_ISREG(status.st_mode)) {
-            TRY(visit(child, place, false, data));
+            TRY(visit(child, place, &status, data));
         }
     }
     return NULL;
@@ -87,8 +91,22 @@ share(int source, int target, const char *name)
     return NULL;
 }
 
+/* Owner and mode as the source's. */
 static struct error *
-add_file(struct image_plan *plan, const char *path, const char *target)
+create_target(const char *path, const struct stat *status, int *ret_descriptor)
+{
+    CLEANUP(closep) int to = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (to < 0)
+        return error_from_errno(errno, "create '%s'", path);
+    if (fchmod(to, status->st_mode & 0777) != 0)
+        return error_from_errno(errno, "set the mode of '%s'", path);
+    *ret_descriptor = to;
+    to = -1;
+    return NULL;
+}
+
+static struct error *
+add_file(struct image_plan *plan, const char *path, const char *target, const struct stat *status)
 {
     if (plan->file_count >= MOST_FILES)
         return error_new(ERROR_RESOURCE_EXHAUSTED, "more than %u files to share", MOST_FILES);
@@ -96,29 +114,54 @@ add_file(struct image_plan *plan, const char *path, const char *target)
     if (from < 0)
         return errno == ENOENT ? error_new(ERROR_ABORTED, "'%s' vanished", path)
                                : error_from_errno(errno, "open '%s'", path);
-    CLEANUP(closep) int to = open(target, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (to < 0)
-        return error_from_errno(errno, "create '%s'", target);
-    struct stat status;
-    if (fstat(from, &status) == 0)
-        plan->bytes += (uint64_t)status.st_size;
+    CLEANUP(closep) int to = -1;
+    TRY(create_target(target, status, &to));
+    plan->bytes += (uint64_t)status->st_size;
     plan->files = xreallocarray(plan->files, plan->file_count + 1, sizeof(struct image_file));
     plan->files[plan->file_count++] = (struct image_file){
-        .name = xstrdup(path), .source = from, .target = to, .is_redo = is_redo(path)};
+        .name = xstrdup(path),
+        .inode = status->st_ino,
+        .source = from,
+        .target = to,
+        .is_redo = is_redo(path),
+    };
     from = to = -1;
     return NULL;
 }
 
 static struct error *
-plan_entry(const char *path, const char *relative, bool is_folder, void *data)
+plan_entry(const char *path, const char *relative, const struct stat *status, void *data)
 {
     struct image_plan *plan = data;
     CLEANUP(freep) char *target = xasprintf("%s/%s", plan->staging, relative);
-    if (!is_folder)
-        return add_file(plan, path, target);
-    if (mkdir(target, 0700) != 0 && errno != EEXIST)
+    if (!S_ISDIR(status->st_mode))
+        return add_file(plan, path, target, status);
+    if ((mkdir(target, 0700) != 0 && errno != EEXIST) || chmod(target, status->st_mode & 0777) != 0)
         return error_from_errno(errno, "create folder '%s'", target);
     return NULL;
+}
+
+static struct error *
+plan_root(struct image_plan *plan, const struct image_root *root)
+{
+    CLEANUP(freep) char *folder = xasprintf("%s/%s", plan->staging, root->target);
+    struct stat status;
+    if (stat(root->source, &status) != 0)
+        return error_from_errno(errno, "look at '%s'", root->source);
+    TRY(file_make_directories(folder, status.st_mode & 0777));
+    return walk(root->source, root->target, 0, plan_entry, plan);
+}
+
+/* Two descriptors a file. The limit is raised only while a plan exists: mysqld would inherit it. */
+static void
+raise_limit(struct image_plan *plan)
+{
+    struct rlimit raised;
+    if (getrlimit(RLIMIT_NOFILE, &plan->limit) != 0)
+        return;
+    raised = plan->limit;
+    raised.rlim_cur = raised.rlim_max;
+    plan->has_limit = setrlimit(RLIMIT_NOFILE, &raised) == 0;
 }
 
 struct error *
@@ -131,11 +174,9 @@ image_plan_new(const struct image_root *roots, size_t root_count, const char *st
     plan->roots = roots;
     plan->root_count = root_count;
     plan->staging = xstrdup(staging);
-    for (size_t i = 0; i < root_count; i++) {
-        CLEANUP(freep) char *folder = xasprintf("%s/%s", staging, roots[i].target);
-        TRY(file_make_directories(folder, 0700));
-        TRY(walk(roots[i].source, roots[i].target, 0, plan_entry, plan));
-    }
+    raise_limit(plan);
+    for (size_t i = 0; i < root_count; i++)
+        TRY(plan_root(plan, &roots[i]));
     *ret_plan = plan;
     plan = NULL;
     return NULL;
@@ -148,14 +189,16 @@ struct listing {
 
 /* Files are met in the order in which they were planned. */
 static struct error *
-compare_entry(const char *path, const char *relative, bool is_folder, void *data)
+compare_entry(const char *path, const char *relative, const struct stat *status, void *data)
 {
     (void)relative;
     struct listing *listing = data;
-    if (is_folder)
+    if (S_ISDIR(status->st_mode))
         return NULL;
     const struct image_plan *plan = listing->plan;
-    if (listing->count >= plan->file_count || strcmp(plan->files[listing->count].name, path) != 0)
+    const struct image_file *file =
+        listing->count < plan->file_count ? &plan->files[listing->count] : NULL;
+    if (file == NULL || file->inode != status->st_ino || strcmp(file->name, path) != 0)
         return error_new(ERROR_ABORTED, "the files changed while the image was prepared: '%s'",
                          path);
     listing->count++;
@@ -236,6 +279,8 @@ image_plan_free(struct image_plan *plan)
         closep(&plan->files[i].source);
         closep(&plan->files[i].target);
     }
+    if (plan->has_limit)
+        setrlimit(RLIMIT_NOFILE, &plan->limit);
     free(plan->files);
     free(plan->staging);
     free(plan);

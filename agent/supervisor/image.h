@@ -22,8 +22,8 @@ struct image_root {
 struct error *image_probe(const char *source, const char *staging) ERROR_MUST_CHECK;
 
 /* Lists the files, makes the folders of the image, opens source and target of each: all that can be
- * done before the pause. Left out: temporary tablespaces, sockets, pid files, binary and relay logs
- * of the data folder. The staging folder must not exist. */
+ * done before the pause. Left out: temporary tablespaces, sockets, pid files. Modes are the
+ * source's. The staging folder must not exist. */
 struct image_plan;
 struct error *image_plan_new(const struct image_root *roots, size_t root_count, const char *staging,
                              struct image_plan **ret_plan) ERROR_MUST_CHECK;

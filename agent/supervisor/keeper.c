@@ -6,6 +6,7 @@
 #include "agent/base/clock.h"
 #include "agent/base/file.h"
 #include "agent/base/log.h"
+#include "agent/supervisor/image_store.h"
 #include "agent/supervisor/initialise.h"
 #include "agent/supervisor/keeper_private.h"
 #include "agent/supervisor/mycnf.h"
@@ -42,6 +43,7 @@ keeper_free(struct keeper *keeper)
     loop_timer_free(keeper->restart_timer);
     mysqld_done(&keeper->mysqld);
     keeper_status_done(&keeper->status);
+    free(keeper->freeze_problem);
     cancel_unref(keeper->stopping);
     free(keeper);
 }
@@ -139,6 +141,8 @@ keeper_boot(struct keeper *keeper)
     bool is_initialising = file_exists(keeper->layout->initialise_marker);
     if (!is_initialising)
         adopt(keeper);
+    log_error_take(LOG_LEVEL_WARN, "mysqld", image_store_clean(keeper->layout),
+                   "an image that no job owns stays");
     if (!is_initialising && file_exists(keeper->layout->restore_marker)) {
         LOG_WARN("mysqld", "a restore is in progress ('%s'): mysqld is not started before it asks",
                  keeper->layout->restore_marker);

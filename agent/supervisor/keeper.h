@@ -14,6 +14,7 @@
 #include "agent/base/error.h"
 #include "agent/base/loop.h"
 #include "agent/base/worker.h"
+#include "agent/supervisor/freeze.h"
 #include "agent/supervisor/layout.h"
 #include "agent/supervisor/server_binary.h"
 #include "agent/supervisor/supervisor_options.h"
@@ -49,6 +50,18 @@ struct error *keeper_refresh_config(struct keeper *keeper) ERROR_MUST_CHECK;
 struct error *keeper_reinit_config(struct keeper *keeper) ERROR_MUST_CHECK;
 /* [action] The server's process now; 0: none. */
 int64_t keeper_pid(struct keeper *keeper);
+
+/* ---- Images of the running server, keeper_image.c ---- */
+/* [action] Pauses mysqld and makes the image of that name, in place of an earlier one.
+ * FAILED_PRECONDITION when no ordinary server runs. *ret_path: its folder; caller frees. */
+struct error *keeper_freeze(struct keeper *keeper, const char *image_name, int64_t most_pause_ms,
+                            struct cancel *cancel, char **ret_path,
+                            struct freeze_result *ret_result) ERROR_MUST_CHECK;
+/* Why images cannot be made, NULL when they can; found out once, and again when asked. One thread
+ * (the quick worker). Caller frees. */
+char *keeper_freeze_problem(struct keeper *keeper, bool probes_again);
+/* The text of my.cnf, NULL when there is none. Caller frees. Any thread. */
+char *keeper_config_text(const struct keeper *keeper);
 
 /* What others may know. Any thread but the loop's callers wait for it. */
 struct keeper_status {

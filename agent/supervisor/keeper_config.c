@@ -43,9 +43,8 @@ render(const struct keeper *keeper, uint32_t server_id, char **ret_text)
     return mycnf_render(&inputs, ret_text);
 }
 
-/* The text of my.cnf, NULL when there is none. Caller frees. */
-static char *
-read_config(const struct keeper *keeper)
+char *
+keeper_config_text(const struct keeper *keeper)
 {
     CLEANUP(buffer_done) struct buffer text = BUFFER_INIT;
     CLEANUP(error_freep)
@@ -56,7 +55,7 @@ read_config(const struct keeper *keeper)
 void
 keeper_load_config(struct keeper *keeper)
 {
-    CLEANUP(freep) char *text = read_config(keeper);
+    CLEANUP(freep) char *text = keeper_config_text(keeper);
     if (text != NULL)
         mysqld_configure(&keeper->mysqld, text);
 }
@@ -64,7 +63,7 @@ keeper_load_config(struct keeper *keeper)
 uint32_t
 keeper_server_id(const struct keeper *keeper)
 {
-    CLEANUP(freep) char *text = read_config(keeper);
+    CLEANUP(freep) char *text = keeper_config_text(keeper);
     CLEANUP(freep) char *value = text == NULL ? NULL : mycnf_value(text, "server-id");
     return value == NULL ? 0 : (uint32_t)strtoul(value, NULL, 10);
 }
@@ -83,7 +82,7 @@ keeper_write_config(struct keeper *keeper, uint32_t server_id)
 {
     CLEANUP(freep) char *text = NULL;
     TRY(render(keeper, server_id, &text));
-    CLEANUP(freep) char *old = read_config(keeper);
+    CLEANUP(freep) char *old = keeper_config_text(keeper);
     if (!str_equal(old, text)) {
         if (old != NULL)
             TRY(keep_previous(keeper, old));

@@ -17,6 +17,9 @@ struct keeper {
     struct mysqld mysqld;
     bool wants_running; /* a death is answered by a start */
     struct restart_limit limit;
+    /* quick worker */
+    bool was_probed;
+    char *freeze_problem; /* NULL: none */
     /* loop */
     struct loop_watch *watch;
     int watch_descriptor; /* the watch's own pidfd */

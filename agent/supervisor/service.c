@@ -16,7 +16,8 @@ struct bound_method {
 
 struct service {
     struct keeper *keeper;
-    struct worker *actions, *quick;
+    struct worker *actions, *quick;    /* borrowed */
+    struct worker *images;             /* ours */
     struct rpc_server *local, *remote; /* unix socket, TCP */
     struct bound_method *bound;
     struct rpc_method *methods;
@@ -35,15 +36,34 @@ run_job(void *data)
     job->bound->method->function(job->bound->service->keeper, job->call, job->request);
 }
 
+static struct worker *
+worker_of(const struct bound_method *bound)
+{
+    switch (bound->method->worker) {
+    case SERVICE_ACTION:
+        return bound->service->actions;
+    case SERVICE_IMAGE:
+        return bound->service->images;
+    case SERVICE_QUICK:
+    default:
+        return bound->service->quick;
+    }
+}
+
 /* On the pump thread: only hands over. */
 static void
 on_call(struct rpc_call *call, const ProtobufCMessage *request, void *data)
 {
     const struct bound_method *bound = data;
+    if (bound->method->is_refused_when_busy && worker_pending(worker_of(bound)) > 0) {
+        rpc_call_finish(
+            call, NULL,
+            error_new(ERROR_UNAVAILABLE, "mysqld is being started or stopped: try again"));
+        return;
+    }
     struct job *job = xcalloc(1, sizeof(*job));
     *job = (struct job){.bound = bound, .call = call, .request = request};
-    worker_submit(bound->method->is_action ? bound->service->actions : bound->service->quick,
-                  run_job, job);
+    worker_submit(worker_of(bound), run_job, job);
 }
 
 static size_t
@@ -106,7 +126,9 @@ service_start(struct keeper *keeper, struct rpc_pump *pump, struct worker *actio
     struct service *service = xcalloc(1, sizeof(*service));
     *service = (struct service){.keeper = keeper, .actions = actions, .quick = quick};
     size_t count = bind_methods(service);
-    struct error *error = start_local(service, pump, count);
+    struct error *error = worker_new("image", 1, &service->images);
+    if (error == NULL)
+        error = start_local(service, pump, count);
     if (error == NULL)
         error = start_remote(service, pump, count);
     if (error != NULL) {
@@ -126,6 +148,7 @@ service_stop(struct service *service)
         rpc_server_stop(service->remote, STOP_GRACE_MS);
     if (service->local != NULL)
         rpc_server_stop(service->local, STOP_GRACE_MS);
+    worker_free(service->images);
     free(service->bound);
     free(service->methods);
     free(service);

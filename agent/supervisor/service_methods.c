@@ -2,14 +2,10 @@
 
 #include <stdlib.h>
 
-#include "agent/base/clock.h"
 #include "agent/base/memory.h"
 #include "agent/supervisor/host_metrics.h"
-#include "agent/supervisor/mysqld.h"
 #include "mysqlctl.pb-c.h"
 #include "vtagent_supervisor.pb-c.h"
-
-#define ANSWER_WAIT_MS 5000
 
 /* What the caller allows, at most `most_ms`. */
 static int64_t
@@ -135,61 +131,48 @@ host_metrics(struct keeper *keeper, struct rpc_call *call, const ProtobufCMessag
     error_free(load.cause);
 }
 
-static bool
-answers(struct keeper *keeper, const struct keeper_status *status)
-{
-    if (status->pid == 0)
-        return false;
-    CLEANUP(cancel_unrefp)
-    struct cancel *cancel = cancel_new(clock_monotonic_ms() + ANSWER_WAIT_MS);
-    const struct supervisor_options *options = keeper_options(keeper);
-    return mysqld_answers(status->socket, options->dba_user, options->dba_password, cancel);
-}
-
-static void
-status(struct keeper *keeper, struct rpc_call *call, const ProtobufCMessage *message)
-{
-    (void)message;
-    CLEANUP(keeper_status_done) struct keeper_status now;
-    keeper_get_status(keeper, &now);
-    const struct server_binary *server = keeper_server(keeper);
-    Vtagent__SupervisorStatusResponse response = VTAGENT__SUPERVISOR_STATUS_RESPONSE__INIT;
-    response.is_running = answers(keeper, &now);
-    response.mysqld_pid = now.pid;
-    response.restarts = now.restarts;
-    response.last_exit = now.last_exit;
-    response.flavor = (char *)(server->flavor == DIALECT_MARIADB ? "mariadb" : "mysql");
-    response.version = server->version;
-    response.can_freeze = false;
-    response.freeze_reason = (char *)"this supervisor does not pause mysqld for images";
-    rpc_call_finish(call, &response.base, NULL);
-}
-
-#define METHOD(name_, prefix_, function_, is_action_)                                              \
+#define METHOD(name_, prefix_, function_, worker_)                                                 \
     {                                                                                              \
         .path = "/mysqlctl.MysqlCtl/" name_,                                                       \
         .request = &mysqlctl__##prefix_##_request__descriptor,                                     \
         .response = &mysqlctl__##prefix_##_response__descriptor, .function = function_,            \
-        .is_action = is_action_                                                                    \
+        .worker = worker_                                                                          \
     }
 
 const struct service_method *
 service_methods(size_t *ret_count)
 {
     static const struct service_method methods[] = {
-        METHOD("Start", start, start, true),
-        METHOD("Shutdown", shutdown, shut_down, true),
-        METHOD("RunMysqlUpgrade", run_mysql_upgrade, run_mysql_upgrade, true),
-        METHOD("ApplyBinlogFile", apply_binlog_file, refuse_binlogs, false),
-        METHOD("ReadBinlogFilesTimestamps", read_binlog_files_timestamps, refuse_binlogs, false),
-        METHOD("ReinitConfig", reinit_config, reinit_config, true),
-        METHOD("RefreshConfig", refresh_config, refresh_config, true),
-        METHOD("VersionString", version_string, version_string, false),
-        METHOD("HostMetrics", host_metrics, host_metrics, false),
+        METHOD("Start", start, start, SERVICE_ACTION),
+        METHOD("Shutdown", shutdown, shut_down, SERVICE_ACTION),
+        METHOD("RunMysqlUpgrade", run_mysql_upgrade, run_mysql_upgrade, SERVICE_ACTION),
+        METHOD("ApplyBinlogFile", apply_binlog_file, refuse_binlogs, SERVICE_QUICK),
+        METHOD("ReadBinlogFilesTimestamps", read_binlog_files_timestamps, refuse_binlogs,
+               SERVICE_QUICK),
+        METHOD("ReinitConfig", reinit_config, reinit_config, SERVICE_ACTION),
+        METHOD("RefreshConfig", refresh_config, refresh_config, SERVICE_ACTION),
+        METHOD("VersionString", version_string, version_string, SERVICE_QUICK),
+        METHOD("HostMetrics", host_metrics, host_metrics, SERVICE_QUICK),
         {.path = "/vtagent.Supervisor/Status",
          .request = &vtagent__supervisor_status_request__descriptor,
          .response = &vtagent__supervisor_status_response__descriptor,
-         .function = status},
+         .function = service_status},
+        {.path = "/vtagent.Supervisor/Freeze",
+         .request = &vtagent__freeze_request__descriptor,
+         .response = &vtagent__freeze_response__descriptor,
+         .function = service_freeze,
+         .worker = SERVICE_ACTION,
+         .is_refused_when_busy = true},
+        {.path = "/vtagent.Supervisor/DropImage",
+         .request = &vtagent__drop_image_request__descriptor,
+         .response = &vtagent__drop_image_response__descriptor,
+         .function = service_drop_image,
+         .worker = SERVICE_IMAGE},
+        {.path = "/vtagent.Supervisor/ProveImage",
+         .request = &vtagent__prove_image_request__descriptor,
+         .response = &vtagent__prove_image_response__descriptor,
+         .function = service_prove_image,
+         .worker = SERVICE_IMAGE},
     };
     *ret_count = ARRAY_LENGTH(methods);
     return methods;

@@ -1,10 +1,11 @@
 /* The supervisor's socket. Every attempt has a connection of its own: a supervisor that was just
  * started again is found at once, and not after a reconnect delay. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "agent/base/clock.h"
 #include "agent/base/memory.h"
-#include "agent/tmclient/tmclient.h"
+#include "agent/tmclient/mysqlctl_private.h"
 #include "mysqlctl.pb-c.h"
 
 enum { RETRY_MS = 100, PATIENCE_MS = 30000 };
@@ -37,12 +38,11 @@ mysqlctl_client_free(struct mysqlctl_client *client)
 }
 
 static struct error *
-call_once(struct mysqlctl_client *client, const char *method, const ProtobufCMessage *request,
+call_once(struct mysqlctl_client *client, const char *path, const ProtobufCMessage *request,
           const ProtobufCMessageDescriptor *response_descriptor, struct cancel *cancel,
           ProtobufCMessage **ret_response)
 {
     CLEANUP(freep) char *target = xasprintf("unix:%s", client->socket_path);
-    CLEANUP(freep) char *path = xasprintf("/mysqlctl.MysqlCtl/%s", method);
     struct rpc_channel_options options = {.target = target};
     struct rpc_channel *channel = NULL;
     TRY(rpc_channel_new(client->pump, &options, &channel));
@@ -63,18 +63,17 @@ add_reason(struct error *take_end, struct error *take_last)
     return error;
 }
 
-/* UNAVAILABLE is tried again every 100 ms to the deadline, as Vitess does; without a deadline for
- * 30 s. */
-static struct error *
-call(struct mysqlctl_client *client, const char *method, const ProtobufCMessage *request,
-     const ProtobufCMessageDescriptor *response_descriptor, struct cancel *cancel,
-     ProtobufCMessage **ret_response)
+/* As Vitess does. */
+struct error *
+mysqlctl_call(struct mysqlctl_client *client, const char *path, const ProtobufCMessage *request,
+              const ProtobufCMessageDescriptor *response_descriptor, struct cancel *cancel,
+              ProtobufCMessage **ret_response)
 {
     int64_t end =
         cancel_deadline_ms(cancel) == INT64_MAX ? clock_monotonic_ms() + PATIENCE_MS : INT64_MAX;
     struct error *error;
     for (;;) {
-        error = call_once(client, method, request, response_descriptor, cancel, ret_response);
+        error = call_once(client, path, request, response_descriptor, cancel, ret_response);
         if (!error_is(error, ERROR_UNAVAILABLE) || clock_monotonic_ms() >= end)
             break;
         struct error *stop = cancel_sleep_ms(cancel, RETRY_MS);
@@ -84,7 +83,17 @@ call(struct mysqlctl_client *client, const char *method, const ProtobufCMessage 
         }
         error_free(error);
     }
+    const char *method = strrchr(path, '/') + 1;
     return error_wrap(error, "mysqlctl %s over '%s'", method, client->socket_path);
+}
+
+static struct error *
+call(struct mysqlctl_client *client, const char *method, const ProtobufCMessage *request,
+     const ProtobufCMessageDescriptor *response_descriptor, struct cancel *cancel,
+     ProtobufCMessage **ret_response)
+{
+    CLEANUP(freep) char *path = xasprintf("/mysqlctl.MysqlCtl/%s", method);
+    return mysqlctl_call(client, path, request, response_descriptor, cancel, ret_response);
 }
 
 /* For methods whose answer says nothing. */

@@ -53,4 +53,36 @@ struct error *mysqlctl_refresh_config(struct mysqlctl_client *client,
 struct error *mysqlctl_version(struct mysqlctl_client *client, struct cancel *cancel,
                                char **ret_version) ERROR_MUST_CHECK;
 
+/* ---- vtagent.Supervisor on the same socket; UNIMPLEMENTED from Vitess's mysqlctld ---- */
+struct supervisor_state {
+    bool is_running, can_freeze;
+    int64_t mysqld_pid, restarts;
+    char *freeze_reason; /* why not; "" */
+};
+struct error *supervisor_status(struct mysqlctl_client *client, struct cancel *cancel,
+                                bool probes_again,
+                                struct supervisor_state *ret_state) ERROR_MUST_CHECK;
+void supervisor_state_done(struct supervisor_state *state);
+struct supervisor_image {
+    char *path; /* below it: data, innodb/data, innodb/logs */
+    int64_t pause_us, file_count, bytes;
+};
+/* Pauses mysqld for at most most_pause_ms; an earlier image of that name is replaced. */
+struct error *supervisor_freeze(struct mysqlctl_client *client, struct cancel *cancel,
+                                const char *image_name, int64_t most_pause_ms,
+                                struct supervisor_image *ret_image) ERROR_MUST_CHECK;
+void supervisor_image_done(struct supervisor_image *image);
+/* An image that is not there is dropped already. */
+struct error *supervisor_drop_image(struct mysqlctl_client *client, struct cancel *cancel,
+                                    const char *image_name) ERROR_MUST_CHECK;
+struct supervisor_proof {
+    int64_t milliseconds, table_count;
+};
+/* DATA_LOSS with the reason when the image is no good. Afterwards the image is as after a clean
+ * shutdown. `position`: what it must contain; "": not looked at. */
+struct error *supervisor_prove_image(struct mysqlctl_client *client, struct cancel *cancel,
+                                     const char *image_name, bool checks_tables,
+                                     const char *position,
+                                     struct supervisor_proof *ret_proof) ERROR_MUST_CHECK;
+
 #endif
