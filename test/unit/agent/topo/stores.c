@@ -17,11 +17,13 @@
 #include "agent/base/file.h"
 
 #define ETCD "/usr/bin/etcd"
+#define OPENSSL "/usr/bin/openssl"
 #define READY_MS 60000
 
 struct etcd_server {
     char folder[64];
     int port;
+    bool is_tls;
     char *address, *client_url, *peer_url;
     pid_t pid;
 };
@@ -79,35 +81,74 @@ accepts(const struct etcd_server *server)
     return result == 0;
 }
 
+char *
+etcd_server_certificate(const struct etcd_server *server)
+{
+    return xasprintf("%s/cert.pem", server->folder);
+}
+
+char *
+etcd_server_key(const struct etcd_server *server)
+{
+    return xasprintf("%s/key.pem", server->folder);
+}
+
+static void
+make_certificate(const struct etcd_server *server)
+{
+    CLEANUP(freep) char *certificate = etcd_server_certificate(server);
+    CLEANUP(freep) char *key = etcd_server_key(server);
+    const char *argv[] = {
+        OPENSSL, "req",       "-x509",   "-newkey",  "rsa:2048", "-nodes",
+        "-days", "2",         "-subj",   "/CN=test", "-addext",  "subjectAltName=IP:127.0.0.1",
+        "-out",  certificate, "-keyout", key,        NULL};
+    struct child_options options = child_options_default();
+    options.argv = argv;
+    struct child_status status;
+    struct buffer out = BUFFER_INIT, err = BUFFER_INIT;
+    must(child_run(&options, NULL, 65536, NULL, &status, &out, &err));
+    cr_assert(!status.is_signaled && status.exit_code == 0);
+    buffer_done(&out);
+    buffer_done(&err);
+}
+
 /* Dies with us, whatever happens to the test. */
 static bool
 launch(struct etcd_server *server)
 {
     CLEANUP(freep) char *data = xasprintf("%s/data", server->folder);
     CLEANUP(freep) char *cluster = xasprintf("default=%s", server->peer_url);
-    const char *argv[] = {"setpriv",
-                          "--pdeathsig",
-                          "KILL",
-                          ETCD,
-                          "--data-dir",
-                          data,
-                          "--listen-client-urls",
-                          server->client_url,
-                          "--advertise-client-urls",
-                          server->client_url,
-                          "--listen-peer-urls",
-                          server->peer_url,
-                          "--initial-advertise-peer-urls",
-                          server->peer_url,
-                          "--initial-cluster",
-                          cluster,
-                          "--unsafe-no-fsync",
-                          "--log-level",
-                          "error",
-                          NULL};
+    CLEANUP(strv_done) struct strv words = {0};
+    const char *plain[] = {"setpriv",
+                           "--pdeathsig",
+                           "KILL",
+                           ETCD,
+                           "--data-dir",
+                           data,
+                           "--listen-client-urls",
+                           server->client_url,
+                           "--advertise-client-urls",
+                           server->client_url,
+                           "--listen-peer-urls",
+                           server->peer_url,
+                           "--initial-advertise-peer-urls",
+                           server->peer_url,
+                           "--initial-cluster",
+                           cluster,
+                           "--unsafe-no-fsync",
+                           "--log-level",
+                           "error"};
+    for (size_t i = 0; i < ARRAY_LENGTH(plain); i++)
+        strv_add(&words, plain[i]);
+    if (server->is_tls) {
+        strv_add(&words, "--client-cert-auth");
+        strv_addf(&words, "--cert-file=%s/cert.pem", server->folder);
+        strv_addf(&words, "--key-file=%s/key.pem", server->folder);
+        strv_addf(&words, "--trusted-ca-file=%s/cert.pem", server->folder);
+    }
     struct child_options options = child_options_default();
     CLEANUP(closep) int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-    options.argv = argv;
+    options.argv = (const char *const *)words.items;
     options.stderr_descriptor = null; /* it warns about its own defaults */
     must(child_spawn(&options, &server->pid));
     for (int64_t end = clock_monotonic_ms() + READY_MS; clock_monotonic_ms() < end;) {
@@ -120,8 +161,8 @@ launch(struct etcd_server *server)
     return false;
 }
 
-struct etcd_server *
-etcd_server_start(void)
+static struct etcd_server *
+start(bool is_tls)
 {
     if (!file_exists(ETCD)) {
         fprintf(stderr, "no %s: only the memory store is tested\n", ETCD);
@@ -130,19 +171,34 @@ etcd_server_start(void)
     struct etcd_server *server = xcalloc(1, sizeof(*server));
     (void)snprintf(server->folder, sizeof(server->folder), "/tmp/vtagent-etcd-XXXXXX");
     cr_assert_not_null(mkdtemp(server->folder));
+    server->is_tls = is_tls;
+    if (is_tls)
+        make_certificate(server);
     for (int tries = 0; tries < 5; tries++) {
         server->port = free_port();
         free(server->address);
         free(server->client_url);
         free(server->peer_url);
         server->address = xasprintf("127.0.0.1:%d", server->port);
-        server->client_url = xasprintf("http://127.0.0.1:%d", server->port);
+        server->client_url = xasprintf("http%s://127.0.0.1:%d", is_tls ? "s" : "", server->port);
         server->peer_url = xasprintf("http://127.0.0.1:%d", free_port());
         if (launch(server))
             return server;
     }
     cr_assert(false);
     return NULL;
+}
+
+struct etcd_server *
+etcd_server_start(void)
+{
+    return start(false);
+}
+
+struct etcd_server *
+etcd_server_start_tls(void)
+{
+    return file_exists(OPENSSL) ? start(true) : NULL;
 }
 
 const char *

@@ -7,6 +7,12 @@
 struct etcd_server;
 /* NULL when this machine has no etcd. */
 struct etcd_server *etcd_server_start(void);
+/* Asks clients for certificates; its own also serves as the CA's and the client's. NULL also when
+ * there is no openssl to make one. */
+struct etcd_server *etcd_server_start_tls(void);
+/* Names of the files; caller frees. */
+char *etcd_server_certificate(const struct etcd_server *server);
+char *etcd_server_key(const struct etcd_server *server);
 /* "127.0.0.1:port" */
 const char *etcd_server_address(const struct etcd_server *server);
 void etcd_server_stop(struct etcd_server *server); /* kill, wait, remove its files */

@@ -353,6 +353,46 @@ Test(store, etcd_failover_and_restart, .timeout = 240)
     etcd_server_stop(server);
 }
 
+static struct error *
+create_over(struct rpc_pump *pump, const char *address, const struct rpc_tls *tls, const char *path)
+{
+    struct topo_etcd_options options = {.addresses = address, .root = "/r", .tls = *tls};
+    struct topo_conn *conn = NULL;
+    must(topo_etcd_new(pump, &options, &conn));
+    struct error *error = topo_create(conn, NULL, path, "x", 1, NULL);
+    topo_conn_free(conn);
+    return error;
+}
+
+Test(store, etcd_over_tls, .timeout = 240)
+{
+    struct etcd_server *server = etcd_server_start_tls();
+    if (server == NULL)
+        return;
+    struct rpc_pump *pump = NULL;
+    must(rpc_pump_start(&pump));
+    struct rpc_tls tls = {.certificate_file = etcd_server_certificate(server),
+                          .key_file = etcd_server_key(server),
+                          .ca_file = etcd_server_certificate(server)};
+    const char *address = etcd_server_address(server);
+    char *https = xasprintf("https://%s", address);
+    char *http = xasprintf("http://%s", address);
+    must(create_over(pump, https, &tls, "a/https"));
+    must(create_over(pump, address, &tls, "a/bare")); /* files given: TLS */
+    /* http:// means plaintext whatever files there are. */
+    must_be(create_over(pump, http, &tls, "a/http"), ERROR_UNAVAILABLE);
+    /* Without the CA the certificate is not one of the system's. */
+    must_be(create_over(pump, https, &(struct rpc_tls){.key_file = NULL}, "a/none"),
+            ERROR_UNAVAILABLE);
+    free(https);
+    free(http);
+    free(tls.certificate_file);
+    free(tls.key_file);
+    free(tls.ca_file);
+    rpc_pump_stop(pump);
+    etcd_server_stop(server);
+}
+
 Test(store, bad_etcd_addresses_are_refused)
 {
     struct rpc_pump *pump = NULL;
