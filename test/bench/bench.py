@@ -126,11 +126,14 @@ def copy_with_gzip(run, tablet):
 
 def warm(tablet):
     """Both copies read from the page cache."""
-    for folder, _, names in os.walk(tablet.directory):
-        for name in names:
-            with open(os.path.join(folder, name), "rb", buffering=0) as file:
-                while file.read(1 << 22):
-                    pass
+    for part in ("data", "innodb"):
+        for folder, _, names in os.walk(os.path.join(tablet.directory, part)):
+            for name in names:
+                path = os.path.join(folder, name)
+                if os.path.isfile(path):
+                    with open(path, "rb", buffering=0) as file:
+                        while file.read(1 << 22):
+                            pass
 
 
 def unavailable_seconds(cluster):
