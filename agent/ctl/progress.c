@@ -12,6 +12,7 @@ struct progress {
     bool is_terminal, has_open_line;
     int64_t start_ms;
     double start_percent, last_percent; /* -1: none yet */
+    double start_megabytes;             /* -1: not told */
 };
 
 struct progress *
@@ -37,6 +38,20 @@ progress_percent(const char *text)
     return percent <= 100 ? percent : -1;
 }
 
+double
+progress_megabytes(const char *text)
+{
+    const char *middle = strstr(text, " of ");
+    const char *start = middle;
+    while (start != NULL && start > text && isdigit((unsigned char)start[-1]))
+        start--;
+    if (start == NULL || start == middle)
+        return -1;
+    const char *unit = middle + strlen(" of ");
+    unit += strspn(unit, "0123456789");
+    return str_starts_with(unit, " MB") ? strtod(start, NULL) : -1;
+}
+
 char *
 progress_duration(int64_t milliseconds)
 {
@@ -49,22 +64,28 @@ progress_duration(int64_t milliseconds)
     return xasprintf("%llds", (long long)seconds);
 }
 
-/* Time left at the speed so far; NULL when it cannot be told. A lower percentage than the last is a
- * new stage. */
+/* ", 52 MB/s, left: 3m20s" at the speed so far; "" when it cannot be told yet. A lower percentage
+ * than the last is a new stage. Caller frees. */
 static char *
-time_left(struct progress *progress, double percent)
+speed_text(struct progress *progress, const char *text, double percent)
 {
     int64_t now = clock_monotonic_ms();
+    double megabytes = progress_megabytes(text);
     if (progress->last_percent < 0 || percent < progress->last_percent) {
         progress->start_ms = now;
         progress->start_percent = percent;
+        progress->start_megabytes = megabytes;
     }
     progress->last_percent = percent;
     double done = percent - progress->start_percent;
-    if (done <= 0 || now <= progress->start_ms)
-        return NULL;
-    return progress_duration(
-        (int64_t)((100 - percent) * (double)(now - progress->start_ms) / done));
+    double passed_ms = (double)(now - progress->start_ms);
+    if (done <= 0 || passed_ms <= 0)
+        return xstrdup("");
+    CLEANUP(freep) char *left = progress_duration((int64_t)((100 - percent) * passed_ms / done));
+    if (megabytes < 0 || progress->start_megabytes < 0)
+        return xasprintf(", left: %s", left);
+    return xasprintf(", %.0f MB/s, left: %s",
+                     (megabytes - progress->start_megabytes) * 1000 / passed_ms, left);
 }
 
 static void
@@ -84,9 +105,8 @@ progress_show(struct progress *progress, int level, const char *text)
     if (progress->ctl->options.is_quiet && level == LOGUTIL__LEVEL__INFO)
         return;
     if (is_step && progress->is_terminal) {
-        CLEANUP(freep) char *left = time_left(progress, percent);
-        fprintf(stream, "\r\033[K%s%s%s", text,
-                left == NULL ? "" : ", left: ", left == NULL ? "" : left);
+        CLEANUP(freep) char *speed = speed_text(progress, text, percent);
+        fprintf(stream, "\r\033[K%s%s", text, speed);
         progress->has_open_line = true;
     } else {
         close_line(progress);

@@ -156,6 +156,10 @@ Test(output, percentages_and_durations)
     cr_assert_lt(progress_percent("no number %"), 0);
     cr_assert_lt(progress_percent("150% of what"), 0);
     cr_assert_lt(progress_percent("nothing"), 0);
+    cr_assert_float_eq(progress_megabytes("12.3%, 100 of 800 MB, copying"), 100, 1e-9);
+    cr_assert_lt(progress_megabytes("3 of 5 files"), 0);
+    cr_assert_lt(progress_megabytes(" of 5 MB"), 0);
+    cr_assert_lt(progress_megabytes("nothing"), 0);
     static const struct {
         int64_t ms;
         const char *text;
