@@ -58,10 +58,9 @@ add_root(struct image_places *places, const char *source, const char *target)
 }
 
 static struct error *
-check_undo(const char *my_cnf_text, const struct image_places *places)
+check_undo(const struct image_places *places)
 {
-    CLEANUP(freep)
-    char *undo = setting(my_cnf_text, "innodb_undo_directory", places->data, places->innodb_data);
+    const char *undo = places->undo;
     if (strcmp(undo, places->data) == 0 || strcmp(undo, places->innodb_data) == 0)
         return NULL;
     return error_new(ERROR_FAILED_PRECONDITION,
@@ -82,7 +81,8 @@ image_places_read(const struct layout *layout, const char *my_cnf_text,
                                  has_file ? places.data : layout->innodb_data);
     places.innodb_logs = setting(my_cnf_text, "innodb_log_group_home_dir", places.data,
                                  has_file ? places.data : layout->innodb_logs);
-    TRY(check_undo(my_cnf_text, &places));
+    places.undo = setting(my_cnf_text, "innodb_undo_directory", places.data, places.data);
+    TRY(check_undo(&places));
     TRY(add_root(&places, places.data, "data"));
     TRY(add_root(&places, places.innodb_data, "innodb/data"));
     TRY(add_root(&places, places.innodb_logs, "innodb/logs"));
@@ -97,6 +97,7 @@ image_places_done(struct image_places *places)
     free(places->data);
     free(places->innodb_data);
     free(places->innodb_logs);
+    free(places->undo);
     *places = (struct image_places){.root_count = 0};
 }
 

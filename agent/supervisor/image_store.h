@@ -13,7 +13,7 @@
 
 /* The server's folders as my.cnf has them, and their places in an image. */
 struct image_places {
-    char *data, *innodb_data, *innodb_logs;
+    char *data, *innodb_data, *innodb_logs, *undo;
     struct image_root roots[3]; /* each folder once; redo last */
     size_t root_count;
 };

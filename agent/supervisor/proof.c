@@ -73,6 +73,15 @@ proof_done(struct proof *proof)
     free(proof->path);
 }
 
+/* The first error that the server logged: what follows it are its consequences. Caller frees. */
+static char *
+first_logged_error(const struct proof *proof)
+{
+    CLEANUP(freep) char *log = death_log_since(proof->mysqld.error_log, proof->mysqld.log_offset);
+    const char *mark = log == NULL ? NULL : strstr(log, "[ERROR]");
+    return mark == NULL ? xstrdup("") : xstrndup(mark, strcspn(mark, "\n"));
+}
+
 static struct error *
 start(struct proof *proof)
 {
@@ -80,7 +89,9 @@ start(struct proof *proof)
     struct error *error = mysqld_wait_ready(&proof->mysqld, proof->cancel, RECOVERY_WAIT_MS);
     if (!error_is(error, ERROR_FAILED_PRECONDITION))
         return error;
-    struct error *problem = no_good("its server does not start", error->message);
+    CLEANUP(freep) char *first = first_logged_error(proof);
+    struct error *problem =
+        no_good("its server does not start", first[0] != '\0' ? first : error->message);
     error_free(error);
     return problem;
 }
@@ -99,7 +110,8 @@ connect_to_it(struct proof *proof)
 static struct error *
 end_cleanly(struct proof *proof)
 {
-    db_closep(&proof->db);
+    db_close(proof->db);
+    proof->db = NULL;
     mysqld_terminate(&proof->mysqld);
     return error_wrap(mysqld_wait_stopped(&proof->mysqld, proof->cancel, SHUTDOWN_WAIT_MS),
                       "stop the image's server");

@@ -58,16 +58,17 @@ add_places(struct buffer *text, const struct proof_request *request, const char 
 {
     CLEANUP(image_places_done) struct image_places places = {.root_count = 0};
     struct error *error = image_places_read(request->layout, request->my_cnf_text, &places);
-    const char *innodb_data = "data", *innodb_logs = "data";
+    const char *innodb_data = "data", *innodb_logs = "data", *undo = "data";
     if (error == NULL) {
         innodb_data = folder_of(&places, places.innodb_data);
         innodb_logs = folder_of(&places, places.innodb_logs);
+        undo = folder_of(&places, places.undo);
     }
     error_free(error); /* an image could be made, so they could be read */
     buffer_appendf(text, "datadir = %s/data\ninnodb_data_home_dir = %s/%s\n", image_path,
                    image_path, innodb_data);
     buffer_appendf(text, "innodb_log_group_home_dir = %s/%s\n", image_path, innodb_logs);
-    buffer_appendf(text, "loose_innodb_undo_directory = %s/%s\n", image_path, innodb_data);
+    buffer_appendf(text, "loose_innodb_undo_directory = %s/%s\n", image_path, undo);
     buffer_appendf(text, "loose_aria_log_dir_path = %s/data\n", image_path);
 }
 
