@@ -88,8 +88,9 @@ struct error *reparent_journal_wait(struct db *db, struct cancel *cancel, const 
                                     int64_t time_created_ns) ERROR_MUST_CHECK;
 
 /* Errant transactions of this replica against its source: what it has (relay log included) minus
- * the source's executed set minus the source's own uuid. MySQL only; empty (NULL) for MariaDB
- * except for domains where we are ahead. */
+ * the source's executed set minus the source's own uuid. MariaDB: the
+ * domains where we are ahead, or at the same number by another server (further behind, only the
+ * source can tell, and refuses us). */
 struct error *errant_transactions_find(const struct position *ours, const struct position *source,
                                        const char *source_uuid,
                                        struct position **ret_errant) ERROR_MUST_CHECK;

@@ -8,7 +8,10 @@ errant_transactions_find(const struct position *ours, const struct position *sou
                          const char *source_uuid, struct position **ret_errant)
 {
     CLEANUP(position_freep) struct position *ahead = position_subtract(ours, source);
-    struct position *errant = position_without_uuid(ahead, source_uuid);
+    CLEANUP(position_freep) struct position *foreign = position_without_uuid(ahead, source_uuid);
+    CLEANUP(position_freep) struct position *diverged = position_diverged(ours, source);
+    struct position *errant =
+        diverged != NULL ? position_union(foreign, diverged) : position_copy(foreign);
     if (position_is_empty(errant) || position_flavor_of(errant) == POSITION_FILE) {
         position_free(errant);
         errant = NULL;

@@ -36,6 +36,9 @@ bool position_equal(const struct position *a, const struct position *b);
 struct position *position_union(const struct position *a, const struct position *b);
 /* MySQL56: a minus b. MariaDB: the domains in which a is ahead of b. */
 struct position *position_subtract(const struct position *a, const struct position *b);
+/* MariaDB: the domains in which a and b are at the same sequence number, written by different
+ * servers: two histories. Others: nil. */
+struct position *position_diverged(const struct position *a, const struct position *b);
 /* MySQL56: a without all transactions of one server uuid. Others: a copy. */
 struct position *position_without_uuid(const struct position *position, const char *server_uuid);
 /* Number of transactions (MySQL56), 0 else. For messages and progress. */

@@ -138,3 +138,18 @@ gtid_mariadb_ahead(const struct gtid_domains *a, const struct gtid_domains *b,
             push(ret_ahead, &a->items[i]);
     }
 }
+
+void
+gtid_mariadb_diverged(const struct gtid_domains *a, const struct gtid_domains *b,
+                      struct gtid_domains *ret_diverged)
+{
+    size_t j = 0;
+    for (size_t i = 0; i < a->count; i++) {
+        while (j < b->count && b->items[j].domain < a->items[i].domain)
+            j++;
+        if (j < b->count && b->items[j].domain == a->items[i].domain &&
+            a->items[i].sequence == b->items[j].sequence &&
+            a->items[i].server != b->items[j].server)
+            push(ret_diverged, &a->items[i]);
+    }
+}

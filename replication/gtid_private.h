@@ -69,5 +69,9 @@ void gtid_mariadb_union(const struct gtid_domains *a, const struct gtid_domains 
                         struct gtid_domains *ret_union);
 void gtid_mariadb_ahead(const struct gtid_domains *a, const struct gtid_domains *b,
                         struct gtid_domains *ret_ahead);
+/* The domains where both are at the same sequence number, written by different servers: in one
+ * history a number is given once. */
+void gtid_mariadb_diverged(const struct gtid_domains *a, const struct gtid_domains *b,
+                           struct gtid_domains *ret_diverged);
 
 #endif

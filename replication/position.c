@@ -274,6 +274,16 @@ position_subtract(const struct position *a, const struct position *b)
 }
 
 struct position *
+position_diverged(const struct position *a, const struct position *b)
+{
+    if (a == NULL || b == NULL || a->flavor != POSITION_MARIADB || b->flavor != a->flavor)
+        return NULL;
+    struct position *diverged = position_new(POSITION_MARIADB);
+    gtid_mariadb_diverged(&a->domains, &b->domains, &diverged->domains);
+    return diverged;
+}
+
+struct position *
 position_without_uuid(const struct position *position, const char *server_uuid)
 {
     uint8_t uuid[16];

@@ -24,7 +24,7 @@ Test(errant, nothing_beyond_the_source_is_fine)
 {
     cr_assert_null(find_errant("MySQL56/" A ":1-5", "MySQL56/" A ":1-9", A));
     cr_assert_null(find_errant("", "MySQL56/" A ":1-9", A));
-    cr_assert_null(find_errant("MariaDB/0-1-5", "MariaDB/0-2-5", A));
+    cr_assert_null(find_errant("MariaDB/0-1-5,3-1-1", "MariaDB/0-2-6,3-1-1", A));
     cr_assert_null(find_errant("FilePos/a:5", "FilePos/a:1", A));
 }
 
@@ -52,6 +52,15 @@ Test(errant, foreign_transactions_are_refused)
 Test(errant, mariadb_domain_ahead_is_errant)
 {
     struct position *errant = find_errant("MariaDB/0-1-5,1-1-3", "MariaDB/0-2-4,1-1-3", "");
+    char *text = position_text(errant);
+    cr_assert_str_eq(text, "MariaDB/0-1-5");
+    free(text);
+    position_free(errant);
+}
+
+Test(errant, one_mariadb_number_by_two_servers_is_errant)
+{
+    struct position *errant = find_errant("MariaDB/0-1-5,1-1-3", "MariaDB/0-2-5,1-1-3", A);
     char *text = position_text(errant);
     cr_assert_str_eq(text, "MariaDB/0-1-5");
     free(text);
