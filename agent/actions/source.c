@@ -1,4 +1,5 @@
 /* Following another tablet. */
+#include "agent/actions/own_writes.h"
 #include "agent/actions/source_plan.h"
 #include "agent/actions/steps.h"
 #include "agent/base/log.h"
@@ -16,18 +17,6 @@ message_free(ProtobufCMessage **message)
 {
     if (*message != NULL)
         protobuf_c_message_free_unpacked(*message, NULL);
-}
-
-/* Everything this server has executed or received. */
-static struct error *
-own_position(struct db *db, struct cancel *cancel, const struct full_status *now,
-             struct position **ret_position)
-{
-    CLEANUP(position_freep) struct position *executed = NULL;
-    TRY(executed_position_read(db, cancel, &executed));
-    *ret_position = now->is_replica ? position_union(executed, now->replication.relay_log_position)
-                                    : position_copy(executed);
-    return NULL;
 }
 
 static struct error *
@@ -53,14 +42,17 @@ refuse_errant(struct tablet_context *context, struct db *db, struct cancel *canc
               const struct full_status *now, const Topodata__Tablet *parent)
 {
     /* Ours is read first: what the parent executes in between only adds to its side. */
-    CLEANUP(position_freep) struct position *ours = NULL, *theirs = NULL, *errant = NULL;
+    CLEANUP(position_freep)
+    struct position *executed = NULL, *ours = NULL, *theirs = NULL, *errant = NULL;
     CLEANUP(freep) char *uuid = NULL;
-    TRY(own_position(db, cancel, now, &ours));
+    TRY(executed_position_read(db, cancel, &executed));
+    ours = now->is_replica ? position_union(executed, now->replication.relay_log_position)
+                           : position_copy(executed);
     TRY(ask_parent(context, cancel, parent, &theirs, &uuid));
     TRY(errant_transactions_find(ours, theirs, uuid, &errant));
-    if (position_is_empty(errant))
-        return NULL;
-    return errant_transactions_refuse(errant, ours);
+    if (!position_is_empty(errant))
+        return errant_transactions_refuse(errant, ours);
+    return own_writes_refuse(context, cancel, now, executed, parent);
 }
 
 /* With a token of its own: a caller who goes away must not leave replication stopped in between. */
