@@ -24,6 +24,9 @@ void backup_directories_done(struct backup_directories *directories);
  * when there is no datadir. */
 struct error *backup_directories_read(const char *mycnf_path,
                                       struct backup_directories *ret) ERROR_MUST_CHECK;
+/* The same server's files in an image (a folder with data, innodb/data and innodb/logs): folders
+ * that are one stay one. Where binary and relay logs are outside the data they stay as they are. */
+void backup_directories_use_image(struct backup_directories *directories, const char *image);
 /* The directory of a FileEntry's base; NULL for an unknown one. */
 const char *backup_directories_of_base(const struct backup_directories *directories,
                                        const char *base);
@@ -41,6 +44,9 @@ char *backup_name(int64_t start_time_ns, const char *alias);
 struct backup_take_options {
     const char *keyspace, *shard, *alias; /* "zone1-0000000102" */
     const char *position, *purged_position, *server_uuid, *mysql_version, *hostname;
+    const char *quiesce_mode; /* for the MANIFEST; NULL: "stop" */
+    const char *state;        /* for the MANIFEST; NULL: "clean" */
+    int64_t unavailable_ms;   /* for the MANIFEST; 0: unknown */
     bool is_upgrade_safe;
     int concurrency;         /* threads, 1 to BACKUP_THREADS_MOST */
     const char *compression; /* "pgzip" (gzip), "pargzip", "zstd", "lz4", "none" */

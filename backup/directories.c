@@ -173,6 +173,38 @@ backup_directories_read(const char *mycnf_path, struct backup_directories *ret)
     return resolve_all(mycnf_path, &values, ret);
 }
 
+/* What is outside of `folder` stays where it is. */
+static void
+move_below(char **path, const char *folder, const char *target)
+{
+    size_t length = strlen(folder);
+    if (*path == NULL || strncmp(*path, folder, length) != 0 ||
+        ((*path)[length] != '/' && (*path)[length] != '\0'))
+        return;
+    char *moved = xasprintf("%s%s", target, *path + length);
+    free(*path);
+    *path = moved;
+}
+
+void
+backup_directories_use_image(struct backup_directories *directories, const char *image)
+{
+    CLEANUP(freep) char *data = directories->data;
+    CLEANUP(freep) char *innodb_data = directories->innodb_data;
+    CLEANUP(freep) char *innodb_log = directories->innodb_log;
+    directories->data = xasprintf("%s/data", image);
+    directories->innodb_data = strcmp(innodb_data, data) == 0 ? xstrdup(directories->data)
+                                                              : xasprintf("%s/innodb/data", image);
+    directories->innodb_log = strcmp(innodb_log, data) == 0 ? xstrdup(directories->data)
+                              : strcmp(innodb_log, innodb_data) == 0
+                                  ? xstrdup(directories->innodb_data)
+                                  : xasprintf("%s/innodb/logs", image);
+    char **const logs[] = {&directories->binary_log, &directories->log_bin, &directories->relay_log,
+                           &directories->relay_log_index, &directories->relay_log_info};
+    for (size_t i = 0; i < ARRAY_LENGTH(logs); i++)
+        move_below(logs[i], data, directories->data);
+}
+
 const char *
 backup_directories_of_base(const struct backup_directories *directories, const char *base)
 {

@@ -9,23 +9,12 @@ manifest_new(void)
 {
     struct manifest *manifest = xcalloc(1, sizeof(*manifest));
     char **texts[] = {
-        &manifest->backup_name,
-        &manifest->backup_method,
-        &manifest->position,
-        &manifest->purged_position,
-        &manifest->from_position,
-        &manifest->from_backup,
-        &manifest->backup_time,
-        &manifest->finished_time,
-        &manifest->server_uuid,
-        &manifest->tablet_alias,
-        &manifest->hostname,
-        &manifest->keyspace,
-        &manifest->shard,
-        &manifest->mysql_version,
-        &manifest->compression_engine,
-        &manifest->quiesce_mode,
-        &manifest->external_decompressor,
+        &manifest->backup_name,     &manifest->backup_method, &manifest->position,
+        &manifest->purged_position, &manifest->from_position, &manifest->from_backup,
+        &manifest->backup_time,     &manifest->finished_time, &manifest->server_uuid,
+        &manifest->tablet_alias,    &manifest->hostname,      &manifest->keyspace,
+        &manifest->shard,           &manifest->mysql_version, &manifest->compression_engine,
+        &manifest->quiesce_mode,    &manifest->state,         &manifest->external_decompressor,
     };
     for (size_t i = 0; i < ARRAY_LENGTH(texts); i++)
         *texts[i] = xstrdup("");
@@ -66,23 +55,12 @@ manifest_free(struct manifest *manifest)
     if (manifest == NULL)
         return;
     char *texts[] = {
-        manifest->backup_name,
-        manifest->backup_method,
-        manifest->position,
-        manifest->purged_position,
-        manifest->from_position,
-        manifest->from_backup,
-        manifest->backup_time,
-        manifest->finished_time,
-        manifest->server_uuid,
-        manifest->tablet_alias,
-        manifest->hostname,
-        manifest->keyspace,
-        manifest->shard,
-        manifest->mysql_version,
-        manifest->compression_engine,
-        manifest->quiesce_mode,
-        manifest->external_decompressor,
+        manifest->backup_name,     manifest->backup_method, manifest->position,
+        manifest->purged_position, manifest->from_position, manifest->from_backup,
+        manifest->backup_time,     manifest->finished_time, manifest->server_uuid,
+        manifest->tablet_alias,    manifest->hostname,      manifest->keyspace,
+        manifest->shard,           manifest->mysql_version, manifest->compression_engine,
+        manifest->quiesce_mode,    manifest->state,         manifest->external_decompressor,
     };
     for (size_t i = 0; i < ARRAY_LENGTH(texts); i++)
         free(texts[i]);

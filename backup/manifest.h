@@ -44,8 +44,9 @@ struct manifest {
     size_t entry_count;
     /* Ours */
     bool has_vtagent_details;
-    char *quiesce_mode;     /* "stop" */
-    int64_t unavailable_ms; /* how long mysqld was down; -1 unknown */
+    char *quiesce_mode;     /* "stop", "freeze" */
+    char *state;            /* of the files: "clean" (shut down), "crash" (to be recovered); "" */
+    int64_t unavailable_ms; /* how long mysqld did not answer; -1 unknown */
     struct strv
         empty_directories; /* databases without a file, below Data: FileEntries cannot say */
 };

@@ -232,6 +232,9 @@ read_details(json_t *object, struct manifest *manifest)
     json_t *mode = json_object_get(object, "QuiesceMode");
     if (mode != NULL)
         TRY(read_text(mode, "QuiesceMode", &manifest->quiesce_mode));
+    json_t *state = json_object_get(object, "State");
+    if (state != NULL)
+        TRY(read_text(state, "State", &manifest->state));
     const json_t *milliseconds = json_object_get(object, "UnavailableMs");
     if (json_is_integer(milliseconds))
         manifest->unavailable_ms = json_integer_value(milliseconds);

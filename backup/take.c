@@ -51,7 +51,11 @@ describe(struct manifest *manifest, const struct take *take)
     str_replace(&manifest->shard, options->shard);
     str_replace(&manifest->mysql_version, options->mysql_version);
     str_replace(&manifest->compression_engine, take->codec->name);
-    str_replace(&manifest->quiesce_mode, "stop");
+    str_replace(&manifest->quiesce_mode,
+                options->quiesce_mode != NULL ? options->quiesce_mode : "stop");
+    str_replace(&manifest->state, options->state != NULL ? options->state : "clean");
+    if (options->unavailable_ms > 0)
+        manifest->unavailable_ms = options->unavailable_ms;
     manifest->is_upgrade_safe = options->is_upgrade_safe;
     manifest->skips_compress = take->codec == &codec_none;
     /* Vitess knows no engine "none": its own manifests name one and skip it. */
