@@ -47,7 +47,7 @@ struct config {
     bool compresses, restores, shows_help, shows_version, prints_config;
     int64_t compression_level, restore_concurrency, backup_concurrency;
     int64_t wait_for_backup_interval_ms;
-    char *restore_timestamp;
+    char *restore_timestamp, *backup_quiesce, *backup_prove;
     struct strv restore_engines;
     /* health and times */
     int64_t remote_operation_timeout_ms, health_interval_ms, degraded_ms, unhealthy_ms;

@@ -86,9 +86,13 @@ static struct error *
 check_backup(const struct config *config)
 {
     static const char *const storages[] = {"file", NULL};
+    static const char *const quiesces[] = {"auto", "freeze", "stop", NULL};
+    static const char *const proofs[] = {"none", "start", "tables", NULL};
     static const char *const engines[] = {"pargzip", "pgzip", "zstd", "lz4", "none", NULL};
     TRY(check_one_of("backup-storage-implementation", config->storage_implementation, storages));
     TRY(check_one_of("compression-engine-name", config->compression_engine, engines));
+    TRY(check_one_of("backup-quiesce", config->backup_quiesce, quiesces));
+    TRY(check_one_of("backup-prove", config->backup_prove, proofs));
     if (str_equal(config->storage_implementation, "file") && str_is_empty(config->file_backup_root))
         return error_new(ERROR_INVALID_ARGUMENT,
                          "--backup-storage-implementation file needs --file-backup-storage-root");
@@ -259,6 +263,8 @@ take_backup(struct config *config)
         .restore_concurrency = (int)config->restore_concurrency,
         .mysql_shutdown_timeout_ms = config->mysql_shutdown_timeout_ms,
         .restores_at_start = config->restores,
+        .quiesce = config->backup_quiesce,
+        .prove = config->backup_prove,
     };
     if (str_is_empty(config->restore_timestamp))
         return NULL;

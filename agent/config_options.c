@@ -129,6 +129,14 @@ const struct option_row config_option_rows[] = {
     FLAG("restore-from-backup", restores, NULL, "Restore an empty server at start."),
     NUMBER("restore-concurrency", restore_concurrency, "4", "Files restored at once."),
     NUMBER("backup-concurrency", backup_concurrency, "4", "Files backed up at once by default."),
+    TEXT(
+        "backup-quiesce", backup_quiesce, "auto",
+        "How the server's files come to rest: freeze (an image by reflinks, mysqld pauses for some "
+        "milliseconds), stop (mysqld is down while it copies), auto (freeze where it can be)."),
+    TEXT(
+        "backup-prove", backup_prove, "start",
+        "Before an image is stored, a server of its own recovers it and opens every table (start), "
+        "also checks every table (tables), or does not (none)."),
     TEXT("restore-from-backup-ts", restore_timestamp, NULL,
          "Restore the newest backup not after this time, like 2021-04-29.133050."),
     LIST("restore-from-backup-allowed-engines", restore_engines,

@@ -64,6 +64,7 @@ create_workers(struct daemon *daemon)
 {
     struct tablet_context *context = &daemon->context;
     TRY(worker_new("action", 1, &context->action_worker));
+    TRY(worker_new("job", 1, &context->job_worker));
     TRY(worker_new("query", QUERY_THREADS, &context->query_worker));
     TRY(worker_new("wait", WAIT_THREADS, &context->wait_worker));
     return worker_new("stop", 1, &daemon->stop_worker);
@@ -229,6 +230,7 @@ daemon_destroy(struct daemon *daemon)
     health_free(daemon->health);
     shard_sync_free(daemon->shard_sync);
     worker_free(context->action_worker);
+    worker_free(context->job_worker); /* the action thread hands jobs over to it */
     worker_free(context->wait_worker);
     worker_free(context->query_worker);
     worker_free(daemon->stop_worker);

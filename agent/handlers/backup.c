@@ -90,6 +90,12 @@ engine_of(const Tabletmanagerdata__BackupRequest *in)
     return is_set && !str_is_empty(in->backup_engine) ? in->backup_engine : NULL;
 }
 
+static struct error *
+finish_backup(struct handler_call *call)
+{
+    return job_backup_finish(call->rest_data);
+}
+
 HANDLER(handle_backup)
 {
     (void)response;
@@ -110,7 +116,11 @@ HANDLER(handle_backup)
         .mysql_shutdown_timeout_ms =
             timeout == NULL ? 0 : timeout->seconds * 1000 + timeout->nanos / 1000000,
     };
-    return job_backup(call->context, call->cancel, &wanted, on_line, call);
+    struct backup_job *rest = NULL;
+    TRY(job_backup(call->context, call->cancel, &wanted, on_line, call, &rest));
+    call->rest_data = rest;
+    call->rest = rest != NULL ? finish_backup : NULL;
+    return NULL;
 }
 
 static bool

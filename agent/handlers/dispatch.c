@@ -30,12 +30,8 @@ run_function(struct handler_call *call, ProtobufCMessage *response)
 }
 
 static void
-run_call(void *data)
+finish_call(struct handler_call *call, ProtobufCMessage *response, struct error *error)
 {
-    struct handler_call *call = data;
-    bool is_stream = call->row->is_stream;
-    ProtobufCMessage *response = is_stream ? NULL : message_new(call->row->response);
-    struct error *error = run_function(call, response);
     bool has_failed = error != NULL;
     if (call->row->is_backup)
         atomic_store(&call->service->has_backup, false);
@@ -45,6 +41,26 @@ run_call(void *data)
     if (!has_failed && call->after != NULL)
         call->after(call->context);
     free(call);
+}
+
+static void
+run_rest(void *data)
+{
+    struct handler_call *call = data;
+    finish_call(call, NULL, call->rest(call));
+}
+
+static void
+run_call(void *data)
+{
+    struct handler_call *call = data;
+    bool is_stream = call->row->is_stream;
+    ProtobufCMessage *response = is_stream ? NULL : message_new(call->row->response);
+    struct error *error = run_function(call, response);
+    if (error == NULL && call->rest != NULL)
+        worker_submit(call->context->job_worker, run_rest, call);
+    else
+        finish_call(call, response, error);
 }
 
 static struct worker *

@@ -21,9 +21,15 @@ struct backup_request {
  * the journal stays, and the next start of the agent tries again. Storage, settings and type are
  * checked before mysqld is stopped: FAILED_PRECONDITION; NOT_FOUND for an engine other than
  * "builtin", UNIMPLEMENTED for incremental backups. */
+struct backup_job;
 struct error *job_backup(struct tablet_context *context, struct cancel *cancel,
                          const struct backup_request *request, job_line_function on_line,
-                         void *data) ERROR_MUST_CHECK;
+                         void *data, struct backup_job **ret_rest) ERROR_MUST_CHECK;
+/* What needs no action lock: with --backup-quiesce freeze (or auto, where the file system can),
+ * job_backup returns once the server's image is taken and sets *ret_rest. The tablet has its type
+ * and serves all along; this proves the image and copies it. Any thread; frees it. The tablet's
+ * is_backup_running stays until then, and restores are refused. */
+struct error *job_backup_finish(struct backup_job *take_rest) ERROR_MUST_CHECK;
 struct restore_request {
     int64_t backup_time_ns; /* 0: latest */
     bool is_dry_run;

@@ -25,13 +25,14 @@ struct error *
 journal_write(const char *directory, const struct journal *journal)
 {
     CLEANUP(freep) char *path = path_of(directory);
-    json_t *object = json_pack("{s:s, s:s, s:i, s:b, s:b, s:b, s:b, s:i, s:I}", "kind",
-                               kind_names[journal->kind], "backup_name", journal->backup_name,
-                               "original_type", journal->original_type, "was_replicating",
-                               journal->was_replicating, "was_writable", journal->was_writable,
-                               "semi_sync_primary", journal->semi_sync_primary, "semi_sync_replica",
-                               journal->semi_sync_replica, "worker_pid", journal->worker_pid,
-                               "worker_start_ticks", (json_int_t)journal->worker_start_ticks);
+    json_t *object = json_pack(
+        "{s:s, s:s, s:s, s:b, s:i, s:b, s:b, s:b, s:b, s:i, s:I}", "kind",
+        kind_names[journal->kind], "backup_name", journal->backup_name, "image_name",
+        journal->image_name != NULL ? journal->image_name : "", "is_copying", journal->is_copying,
+        "original_type", journal->original_type, "was_replicating", journal->was_replicating,
+        "was_writable", journal->was_writable, "semi_sync_primary", journal->semi_sync_primary,
+        "semi_sync_replica", journal->semi_sync_replica, "worker_pid", journal->worker_pid,
+        "worker_start_ticks", (json_int_t)journal->worker_start_ticks);
     if (object == NULL)
         return error_new(ERROR_INTERNAL, "the job's journal cannot be written: no valid text");
     CLEANUP(freep) char *text = json_dumps(object, JSON_INDENT(2));
@@ -42,17 +43,20 @@ journal_write(const char *directory, const struct journal *journal)
 static struct error *
 read_object(json_t *object, const char *path, struct journal *ret_journal)
 {
-    const char *kind = NULL, *name = NULL;
-    int type = 0, pid = 0, replicating = 0, writable = 0, primary = 0, replica = 0;
+    const char *kind = NULL, *name = NULL, *image = "";
+    int type = 0, pid = 0, copying = 0, replicating = 0, writable = 0, primary = 0, replica = 0;
     json_int_t ticks = 0;
-    if (json_unpack(object, "{s:s, s:s, s:i, s:b, s:b, s:b, s:b, s:i, s:I}", "kind", &kind,
-                    "backup_name", &name, "original_type", &type, "was_replicating", &replicating,
-                    "was_writable", &writable, "semi_sync_primary", &primary, "semi_sync_replica",
-                    &replica, "worker_pid", &pid, "worker_start_ticks", &ticks) != 0)
+    if (json_unpack(object, "{s:s, s:s, s?s, s?b, s:i, s:b, s:b, s:b, s:b, s:i, s:I}", "kind",
+                    &kind, "backup_name", &name, "image_name", &image, "is_copying", &copying,
+                    "original_type", &type, "was_replicating", &replicating, "was_writable",
+                    &writable, "semi_sync_primary", &primary, "semi_sync_replica", &replica,
+                    "worker_pid", &pid, "worker_start_ticks", &ticks) != 0)
         return error_new(ERROR_DATA_LOSS, "'%s' is no journal of a job", path);
     *ret_journal = (struct journal){
         .kind = strcmp(kind, kind_names[JOURNAL_RESTORE]) == 0 ? JOURNAL_RESTORE : JOURNAL_BACKUP,
         .backup_name = xstrdup(name),
+        .image_name = xstrdup(image),
+        .is_copying = copying != 0,
         .original_type = type,
         .was_replicating = replicating != 0,
         .was_writable = writable != 0,
@@ -91,4 +95,5 @@ void
 journal_done(struct journal *journal)
 {
     freep(&journal->backup_name);
+    freep(&journal->image_name);
 }

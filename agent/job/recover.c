@@ -6,9 +6,11 @@
 #include "agent/job/process.h"
 #include "agent/job/restore_marker.h"
 #include "agent/job/run.h"
+#include "agent/mysql/dialect.h"
 
 #define COMPONENT "recover"
 #define STRAY_WAIT_MS 10000
+#define DROP_MS 60000
 
 static struct error *
 end_stray_worker(struct job_run *run)
@@ -66,6 +68,44 @@ start_server(struct job_run *run)
     return NULL;
 }
 
+/* The agent died while the server stood still for an image. */
+static struct error *
+start_sql_thread(struct job_run *run)
+{
+    CLEANUP(dba_done) struct dba dba = {0};
+    TRY(dba_take(run->context, run->cancel, &dba));
+    return db_execute(dba.db, run->cancel, db_dialect(dba.db)->start_sql_thread);
+}
+
+static struct error *
+drop_image(struct job_run *run)
+{
+    if (run->context->mysqlctl == NULL)
+        return NULL;
+    CLEANUP(cancel_unrefp) struct cancel *bounded = cancel_new_child(run->cancel, DROP_MS);
+    struct error *error =
+        supervisor_drop_image(run->context->mysqlctl, bounded, run->journal.image_name);
+    if (!error_is(error, ERROR_UNIMPLEMENTED))
+        return error;
+    error_free(error); /* another supervisor than the one that made it */
+    return NULL;
+}
+
+/* mysqld went on all the time. One that died meanwhile comes back by its supervisor, and follows
+ * again as at every start. */
+static struct error *
+answer_image(struct job_run *run)
+{
+    if (!run->journal.is_copying && run->journal.was_replicating)
+        job_say_error(run, start_sql_thread(run), "the replication SQL thread was not started");
+    TRY(end_stray_worker(run));
+    if (run->context->backup != NULL)
+        job_remove_incomplete(run, run->journal.backup_name);
+    TRY(drop_image(run));
+    job_close_journal(run);
+    return NULL;
+}
+
 static struct error *
 answer(struct job_run *run)
 {
@@ -73,6 +113,8 @@ answer(struct job_run *run)
     bool is_backup = journal->kind == JOURNAL_BACKUP;
     job_say(run, LINE_WARNING, "the last agent did not end its %s ('%s'): putting the tablet back",
             is_backup ? "backup" : "restore", journal->backup_name);
+    if (!str_is_empty(journal->image_name))
+        return answer_image(run);
     TRY(end_stray_worker(run));
     if (is_backup && run->context->backup != NULL)
         job_remove_incomplete(run, journal->backup_name);

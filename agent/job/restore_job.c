@@ -48,6 +48,9 @@ check_type(struct restore_job *job)
     struct tablet_context *context = job->run.context;
     struct tablet_snapshot snapshot;
     tablet_get_snapshot(context->tablet, &snapshot);
+    if (snapshot.is_backup_running)
+        return error_new(ERROR_FAILED_PRECONDITION,
+                         "a backup of this tablet is being copied: wait for its end");
     job->type = snapshot.type;
     bool is_primary = job->type == TOPODATA__TABLET_TYPE__PRIMARY;
     if (!is_primary) {

@@ -7,6 +7,7 @@
 #include "agent/base/clock.h"
 #include "agent/base/log.h"
 #include "agent/job/process.h"
+#include "agent/job/space.h"
 #include "backup/backup.h"
 
 #define DEFAULT_THREADS 4
@@ -30,6 +31,7 @@ job_run_done(struct job_run *run)
     journal_done(&run->journal);
     strv_done(&run->result_keys);
     strv_done(&run->result_values);
+    freep(&run->space_problem);
 }
 
 static void
@@ -127,10 +129,21 @@ on_log(int level, const char *text, void *data)
 }
 
 static void
+watch_space(struct job_run *run)
+{
+    if (run->watched_folder == NULL || run->space_problem != NULL)
+        return;
+    run->space_problem = space_problem(run->watched_folder);
+    if (run->space_problem != NULL)
+        cancel_request(run->work_cancel);
+}
+
+static void
 on_progress(uint64_t done, uint64_t total, const char *text, void *data)
 {
     struct job_run *run = data;
     int64_t now = clock_monotonic_ms();
+    watch_space(run);
     tablet_set_progress(run->context, run->name, done, total);
     if (now - run->last_progress_ms < PROGRESS_LINE_MS && done != total)
         return;
@@ -160,7 +173,14 @@ job_work(struct job_run *run, const struct worker_options *options, struct cance
     strv_done(&run->result_keys);
     strv_done(&run->result_values);
     worker_options_print(options, &argv);
-    struct error *error = process_run(&argv, &events, &process_patience_default, cancel);
+    CLEANUP(cancel_unrefp) struct cancel *own = cancel_new_child(cancel, INT64_MAX);
+    run->work_cancel = own;
+    struct error *error = process_run(&argv, &events, &process_patience_default, own);
+    run->work_cancel = NULL;
+    if (error != NULL && run->space_problem != NULL) {
+        error_free(error);
+        error = error_new(ERROR_RESOURCE_EXHAUSTED, "%s", run->space_problem);
+    }
     run->journal.worker_pid = 0;
     run->journal.worker_start_ticks = 0;
     return error;
@@ -196,6 +216,7 @@ job_open_journal(struct job_run *run, enum journal_kind kind, const char *backup
     run->journal = (struct journal){
         .kind = kind,
         .backup_name = xstrdup(backup_name),
+        .image_name = xstrdup(run->has_image ? backup_name : ""),
         .original_type = (int)type,
         .was_replicating = before->was_replicating,
         .was_writable = before->was_writable,

@@ -18,6 +18,12 @@ struct job_run {
     const char *name; /* "backup", "restore" */
     struct journal journal;
     bool has_journal; /* it is on disk */
+    bool has_image;   /* the journal to open owns the image of its backup's name */
+    /* While a worker runs: its end when this folder's file system runs full; NULL: not looked at.
+     */
+    const char *watched_folder;
+    struct cancel *work_cancel;
+    char *space_problem;
     int64_t last_progress_ms;
     struct strv result_keys, result_values; /* of the last worker */
 };

@@ -34,6 +34,9 @@ static struct error *
 back_up(struct job_worker *worker)
 {
     const struct worker_options *in = worker->options;
+    bool has_image = !str_is_empty(in->image);
+    if (has_image)
+        backup_directories_use_image(&worker->directories, in->image);
     const struct backup_take_options options = {
         .keyspace = in->keyspace,
         .shard = in->shard,
@@ -43,6 +46,9 @@ back_up(struct job_worker *worker)
         .server_uuid = in->server_uuid,
         .mysql_version = in->mysql_version,
         .hostname = in->hostname,
+        .quiesce_mode = has_image ? "freeze" : "stop",
+        .state = has_image ? in->state : "clean",
+        .unavailable_ms = in->unavailable_ms,
         .is_upgrade_safe = in->is_upgrade_safe,
         .concurrency = (int)in->concurrency,
         .compression = in->compression,

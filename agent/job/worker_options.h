@@ -21,6 +21,8 @@ struct worker_options {
     char *storage_implementation, *file_root;
     char *keyspace, *shard, *alias, *mycnf, *name;
     char *position, *purged_position, *server_uuid, *mysql_version, *hostname, *compression;
+    char *image, *state; /* backup: the folder of an image instead of the server's own files */
+    int64_t unavailable_ms;
     int64_t compression_level, concurrency, start_time_ns, not_after_ns;
     bool is_upgrade_safe;
 };

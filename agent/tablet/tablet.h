@@ -39,6 +39,8 @@ struct tablet_backup_settings {
     int64_t mysql_shutdown_timeout_ms;
     bool restores_at_start;
     int64_t restore_not_after_ns; /* --restore-from-backup-ts; 0: latest */
+    const char *quiesce;          /* "auto", "freeze", "stop" */
+    const char *prove;            /* of an image: "none", "start", "tables" */
 };
 
 /* What actions and handlers work with. Pointers live as long as the process. */
@@ -47,6 +49,7 @@ struct tablet_context {
     struct tablet *tablet;
     struct loop *loop;
     struct worker *action_worker; /* one thread: the action lock */
+    struct worker *job_worker;    /* one thread: the part of a backup that needs no action lock */
     struct worker *query_worker;  /* read-only calls */
     struct worker *wait_worker;   /* calls that may wait long (WaitForPosition) */
     struct topo *topo;

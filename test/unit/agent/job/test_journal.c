@@ -34,6 +34,8 @@ Test(journal, what_was_written_is_read_back, .init = make_folder, .fini = drop_f
     struct journal written = {
         .kind = JOURNAL_RESTORE,
         .backup_name = xstrdup("2026-11-23.055542.zone1-0000000102"),
+        .image_name = xstrdup("an image"),
+        .is_copying = true,
         .original_type = 8,
         .was_replicating = true,
         .semi_sync_replica = true,
@@ -45,6 +47,8 @@ Test(journal, what_was_written_is_read_back, .init = make_folder, .fini = drop_f
     cr_assert_null(journal_read(folder, &back));
     cr_assert_eq(back.kind, JOURNAL_RESTORE);
     cr_assert_str_eq(back.backup_name, written.backup_name);
+    cr_assert_str_eq(back.image_name, "an image");
+    cr_assert(back.is_copying);
     cr_assert_eq(back.original_type, 8);
     cr_assert(back.was_replicating && back.semi_sync_replica);
     cr_assert(!back.was_writable && !back.semi_sync_primary);
