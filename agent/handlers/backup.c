@@ -96,13 +96,6 @@ finish_backup(struct handler_call *call)
     return job_backup_finish(call->rest_data);
 }
 
-/* Copying an image of the server needs no action lock. */
-static struct error *
-finish_backup(struct handler_call *call)
-{
-    return job_backup_finish(call->rest_data);
-}
-
 HANDLER(handle_backup)
 {
     (void)response;

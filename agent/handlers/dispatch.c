@@ -50,28 +50,6 @@ run_rest(void *data)
     finish_call(call, NULL, call->rest(call));
 }
 
-/* The one answer, and the end of the call. */
-static void
-answer(struct handler_call *call, ProtobufCMessage *response, struct error *take_error)
-{
-    bool has_failed = take_error != NULL;
-    if (call->row->is_backup)
-        atomic_store(&call->service->has_backup, false);
-    rpc_call_finish(call->rpc, has_failed ? NULL : response, take_error);
-    if (response != NULL)
-        protobuf_c_message_free_unpacked(response, NULL);
-    if (!has_failed && call->after != NULL)
-        call->after(call->context);
-    free(call);
-}
-
-static void
-run_rest(void *data)
-{
-    struct handler_call *call = data;
-    answer(call, NULL, call->rest(call));
-}
-
 static void
 run_call(void *data)
 {
@@ -80,9 +58,9 @@ run_call(void *data)
     ProtobufCMessage *response = is_stream ? NULL : message_new(call->row->response);
     struct error *error = run_function(call, response);
     if (error == NULL && call->rest != NULL)
-        worker_submit(call->context->wait_worker, run_rest, call);
+        worker_submit(call->context->job_worker, run_rest, call);
     else
-        answer(call, response, error);
+        finish_call(call, response, error);
 }
 
 static struct worker *

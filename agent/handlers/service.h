@@ -65,10 +65,6 @@ struct handler_call {
     const void *request;
     /* Set by a handler: runs on the same thread after the answer was given. */
     void (*after)(struct tablet_context *context);
-    /* Set by a handler that succeeded so far: what is left, for a wait worker; the answer is given
-     * after it. */
-    struct error *(*rest)(struct handler_call *call);
-    void *rest_data;
     /* Set by a handler that succeeded: the call goes on without the action lock, on the job
      * worker. */
     struct error *(*rest)(struct handler_call *call);
