@@ -22,11 +22,12 @@ is_error_line(const char *line)
            strstr(line, "Assertion") != NULL;
 }
 
-/* The last line of an abort says only that there was one. */
+/* The last lines of an abort say only that there was one. */
 static bool
 is_empty_talk(const char *line)
 {
-    return strstr(line, "Aborting") != NULL || strstr(line, "signal handler") != NULL;
+    return strstr(line, "Aborting") != NULL || strstr(line, "signal handler") != NULL ||
+           strstr(line, "is unusable. You can remove") != NULL;
 }
 
 char *

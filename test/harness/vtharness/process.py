@@ -73,12 +73,15 @@ class Process:
 
 
 def is_running(pid):
-    """Whether a process with this id exists and is no zombie."""
+    """Whether a process with this id exists. A zombie does only while other threads of it still
+    end: until then its sockets are open."""
     try:
         with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
-            return file.read().rpartition(")")[2].split()[0] not in ("Z", "X")
+            fields = file.read().rpartition(")")[2].split()
     except OSError:
         return False
+    state, threads = fields[0], int(fields[17])
+    return state != "X" and (state != "Z" or threads > 1)
 
 
 def pids_with_environment(marker):
