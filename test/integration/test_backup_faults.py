@@ -17,8 +17,10 @@ FILLER_ROWS = 6000
 
 @pytest.fixture(scope="module")
 def shard(module_run, flavor):
-    """A primary and a rdonly with enough data that a copy takes a moment."""
-    cluster, primary, (rdonly,) = shard_of(module_run, flavor, ("replica", "rdonly"))
+    """A primary and a rdonly with enough data that a copy takes a moment. mysqld is stopped for
+    backups, whatever the file system can do; for the other way see test_freeze.py."""
+    cluster, primary, (rdonly,) = shard_of(module_run, flavor, ("replica", "rdonly"),
+                                           agent_flags=["--backup-quiesce=stop"])
     primary.sql("CREATE TABLE filler (id INT PRIMARY KEY AUTO_INCREMENT, a LONGBLOB)",
                 database=cluster.database)
     for _ in range(6):

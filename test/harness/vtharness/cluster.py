@@ -25,7 +25,8 @@ class Answer:
 
 class Cluster:
     def __init__(self, run, flavor, cell="zone1", keyspace="commerce", shard="0", prefix="",
-                 small=SMALL_SERVER, uses_template=True):
+                 small=SMALL_SERVER, uses_template=True, agent_flags=()):
+        self.agent_flags = tuple(agent_flags)
         self.uses_template, self.small = uses_template, small
         self.run, self.flavor, self.prefix = run, flavor, prefix
         self.cell_name, self.keyspace, self.shard = cell, keyspace, shard

@@ -33,6 +33,7 @@ class Run:
         os.chmod(self.directory, 0o755)
         self.user.give(self.directory)
         self.processes = []
+        self.closers = []
         self.folder("logs")
         self.binary = None
         open_runs.append(self)
@@ -108,6 +109,10 @@ class Run:
                     parts.append(f"==== {shown}\n" + "\n".join(line[:600] for line in end))
         return "\n".join(parts)
 
+    def at_end(self, function):
+        """Called when the run's processes are gone and its folder is not."""
+        self.closers.append(function)
+
     def leftovers(self):
         """Processes of this run that still exist (servers outlive their supervisor)."""
         return pids_with_environment(f"{MARKER}={self.directory}")
@@ -118,6 +123,8 @@ class Run:
         for process in reversed(self.processes):
             process.kill()
         end_pids(self.leftovers())
+        for closer in reversed(self.closers):
+            closer()
         shutil.rmtree(self.directory, ignore_errors=True)
         if self in open_runs:
             open_runs.remove(self)

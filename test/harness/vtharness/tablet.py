@@ -58,7 +58,7 @@ class Tablet:
             f"--init-shard={cluster.shard}", f"--init-tablet-type={self.kind}",
             f"--port={self.http_port}", f"--grpc-port={self.grpc_port}",
             f"--mysqlctl-socket={self.control_socket}",
-            *(["--restore-from-backup"] if restores else []), *flags])
+            *(["--restore-from-backup"] if restores else []), *cluster.agent_flags, *flags])
 
     # ---- life ----
     def start(self, waits=True):

@@ -1,0 +1,34 @@
+"""File systems of a test's own, in a file: XFS that can share blocks, or cannot."""
+import os
+import shutil
+import subprocess
+
+import pytest
+
+SIZE = 6 << 30  # sparse: takes what is written
+
+
+def mount_xfs(run, folder, reflink=True):
+    """Mounts a new XFS over an empty folder of the run, until the run's end. Skips the test where
+    that cannot be done."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root: mounts a file system of its own")
+    if shutil.which("mkfs.xfs") is None:
+        pytest.skip("needs mkfs.xfs (package xfsprogs)")
+    image = folder + ".xfs"
+    with open(image, "wb") as file:
+        file.truncate(SIZE)
+    subprocess.run(["mkfs.xfs", "-q", "-m", f"reflink={int(reflink)}", image], check=True)
+    done = subprocess.run(["mount", "-t", "xfs", "-o", "loop", image, folder], check=False, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if done.returncode != 0:
+        os.unlink(image)
+        pytest.skip(f"needs loop mounts of XFS: {done.stdout.strip()}")
+    run.at_end(lambda: _unmount(folder, image))
+    run.user.give(folder)
+
+
+def _unmount(folder, image):
+    if subprocess.run(["umount", folder], check=False).returncode != 0:
+        subprocess.run(["umount", "-l", folder], check=False)
+    os.unlink(image)
