@@ -1,4 +1,4 @@
-// sources: backup/manifest.c backup/manifest_parse.c backup/manifest_print.c backup/version.c
+// sources: backup/manifest.c backup/manifest_*.c backup/version.c
 // sources: replication/gtid_*.c replication/position.c agent/base/error.c agent/base/memory.c
 // sources: agent/base/buffer.c agent/base/clock.c
 /* A MANIFEST from a storage that others can write to: never a crash, never a leak; what is accepted

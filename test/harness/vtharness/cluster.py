@@ -78,6 +78,7 @@ class Cluster:
             tablet.wait_mysqld()
             tablet.wait_agent()
             self.wait_registered(tablet)
+            self.wait_type(tablet, tablet.kind)
         return self
 
     def wait_registered(self, tablet):
