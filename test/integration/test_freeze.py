@@ -194,7 +194,8 @@ def test_an_image_that_was_not_proven_is_recovered_by_the_restore(tablets):
 
 def restart_agent(tablet, *flags):
     tablet.agent.stop()
-    tablet.agent.argv = [word for word in tablet.agent.argv if not word.startswith("--backup-")]
+    tablet.agent.argv = [word for word in tablet.agent.argv
+                         if not word.startswith(("--backup-prove", "--backup-quiesce"))]
     tablet.agent.argv += flags
     tablet.start_agent()
 
@@ -335,8 +336,18 @@ def damage(path):
         file.write(os.urandom(size - 5 * 16384))
 
 
-def test_the_proof_finds_a_damaged_image(tablets):
+@pytest.fixture
+def at_rest(tablets):
+    """The rdonly does not execute anything, and what it did is in its redo log."""
     cluster, _, rdonly = tablets
+    rdonly.call("StopReplication")
+    rdonly.sql("FLUSH LOCAL ENGINE LOGS")
+    yield cluster, rdonly
+    rdonly.call("StartReplication")
+
+
+def test_the_proof_finds_a_damaged_image(at_rest):
+    cluster, rdonly = at_rest
     with_supervisor = wire.supervisor(rdonly.control_socket)
     frozen = with_supervisor.call("Freeze", image_name="damaged")
     good = with_supervisor.call("ProveImage", timeout=180, image_name="damaged", checks_tables=True)
@@ -349,8 +360,8 @@ def test_the_proof_finds_a_damaged_image(tablets):
     assert images(rdonly) == []
 
 
-def test_an_image_whose_position_is_not_the_recorded_one_is_no_good(tablets):
-    cluster, _, rdonly = tablets
+def test_an_image_whose_position_is_not_the_recorded_one_is_no_good(at_rest):
+    cluster, rdonly = at_rest
     with_supervisor = wire.supervisor(rdonly.control_socket)
     with_supervisor.call("Freeze", image_name="early")
     ahead = ("MariaDB/0-100-99999999" if cluster.flavor.is_mariadb else
