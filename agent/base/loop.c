@@ -34,10 +34,10 @@ struct loop {
     struct event_base *base;
     struct event *mailbox_event;
     int mailbox_descriptor;
-    pthread_mutex_t lock; /* guards first, last, is_running, thread */
+    pthread_mutex_t lock; /* guards first, last, has_ended, thread */
     struct task *first, **last;
-    bool is_running;
-    pthread_t thread;
+    bool has_ended;
+    pthread_t thread; /* the creator's until loop_run() */
     atomic_bool is_stopping;
     struct loop_signal *signals;
 };
@@ -104,6 +104,7 @@ loop_new(struct loop **ret_loop)
     struct loop *loop = xcalloc(1, sizeof(*loop));
     pthread_mutex_init(&loop->lock, NULL);
     loop->last = &loop->first;
+    loop->thread = pthread_self();
     loop->mailbox_descriptor = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     loop->base = event_base_new();
     if (loop->mailbox_descriptor < 0 || loop->base == NULL) {
@@ -140,10 +141,10 @@ loop_free(struct loop *loop)
 }
 
 static void
-set_running(struct loop *loop, bool is_running)
+set_phase(struct loop *loop, bool has_ended)
 {
     pthread_mutex_lock(&loop->lock);
-    loop->is_running = is_running;
+    loop->has_ended = has_ended;
     loop->thread = pthread_self();
     pthread_mutex_unlock(&loop->lock);
 }
@@ -151,12 +152,12 @@ set_running(struct loop *loop, bool is_running)
 void
 loop_run(struct loop *loop)
 {
-    set_running(loop, true);
+    set_phase(loop, false);
     while (!atomic_load(&loop->is_stopping))
         event_base_loop(loop->base, EVLOOP_ONCE);
     /* What was posted before the end still runs; loop_call() waits for it. */
     run_tasks(loop);
-    set_running(loop, false);
+    set_phase(loop, true);
     run_tasks(loop);
 }
 
@@ -202,12 +203,13 @@ run_waiting_call(void *data)
     pthread_mutex_unlock(&call->lock);
 }
 
-/* Queues the call unless the loop's thread is not running it any more (or is the caller). */
+/* Queues the call unless the loop has ended or the caller is its thread. Before loop_run() the
+ * caller waits for it: libevent must not be touched from two threads. */
 static bool
 queue_call(struct loop *loop, struct task *task)
 {
     pthread_mutex_lock(&loop->lock);
-    bool is_queued = loop->is_running && !pthread_equal(loop->thread, pthread_self());
+    bool is_queued = !loop->has_ended && !pthread_equal(loop->thread, pthread_self());
     if (is_queued) {
         *loop->last = task;
         loop->last = &task->next;
@@ -336,7 +338,7 @@ loop_is_current(const struct loop *loop)
 {
     struct loop *mutable_loop = (struct loop *)loop;
     pthread_mutex_lock(&mutable_loop->lock);
-    bool is_current = !loop->is_running || pthread_equal(loop->thread, pthread_self());
+    bool is_current = loop->has_ended || pthread_equal(loop->thread, pthread_self());
     pthread_mutex_unlock(&mutable_loop->lock);
     return is_current;
 }

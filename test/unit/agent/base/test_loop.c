@@ -48,6 +48,40 @@ Test(loop, posts_run_in_order_and_calls_wait)
     loop_free(fixture.loop);
 }
 
+struct early {
+    struct loop *loop;
+    pthread_t runner;
+    bool is_on_loop;
+};
+
+static void
+note_thread(void *data)
+{
+    struct early *early = data;
+    early->is_on_loop = pthread_equal(pthread_self(), early->runner);
+}
+
+static void *
+call_before_the_run(void *data)
+{
+    struct early *early = data;
+    loop_call(early->loop, "early", note_thread, early);
+    loop_stop(early->loop);
+    return NULL;
+}
+
+Test(loop, a_call_before_the_run_waits_for_it)
+{
+    struct early early = {.runner = pthread_self()};
+    cr_assert_null(loop_new(&early.loop));
+    pthread_t thread;
+    pthread_create(&thread, NULL, call_before_the_run, &early);
+    loop_run(early.loop);
+    pthread_join(thread, NULL);
+    cr_assert(early.is_on_loop);
+    loop_free(early.loop);
+}
+
 Test(loop, timer_fires)
 {
     struct loop *loop = NULL;
