@@ -1,10 +1,10 @@
 /* The start, as one job on the action thread: whoever changes the tablet waits behind it, while
  * Ping, FullStatus and the pages answer from the first moment. No step waits for ever without
  * saying for what, and SIGTERM ends each. */
-#include <malloc.h>
 
 #include "agent/base/clock.h"
 #include "agent/base/log.h"
+#include "agent/base/trim.h"
 #include "agent/daemon_private.h"
 #include "replication/status.h"
 
@@ -180,7 +180,7 @@ static void
 finish_start(struct daemon *daemon)
 {
     atomic_store(&daemon->start_step, NULL);
-    malloc_trim(0); /* what the start needed is not needed again */
+    trim_memory(); /* what the start needed is not needed again */
     health_poke(daemon->health);
     LOG_INFO(COMPONENT, "the tablet is up after %lld ms",
              (long long)((clock_wall_ns() - daemon->start_time_ns) / 1000000));

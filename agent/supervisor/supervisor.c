@@ -12,6 +12,7 @@
 
 #include "agent/base/file.h"
 #include "agent/base/log.h"
+#include "agent/base/trim.h"
 #include "agent/base/loop.h"
 #include "agent/base/worker.h"
 #include "agent/rpc/rpc.h"
@@ -111,7 +112,7 @@ static void
 on_booted(void *data)
 {
     (void)data;
-    malloc_trim(0);
+    trim_memory();
 }
 
 static void
