@@ -71,11 +71,22 @@ stop_sql_thread(struct standstill *still)
                       "stop the replication SQL thread");
 }
 
+/* A server that takes writes, and an image that will tell what it holds: MySQL keeps that in
+ * InnoDB, commit by commit, and a commit that is only prepared is rolled back by the recovery. */
+static bool
+may_move(const struct standstill *still)
+{
+    return still->job->facts.before.was_writable &&
+           db_dialect(still->db)->flavor != DIALECT_MARIADB &&
+           !str_equal(still->job->run.context->backup->prove, "none");
+}
+
 /* On a server that takes writes no commit may pass between the position and the pause. */
 static struct error *
 lock_writers_out(struct standstill *still)
 {
-    if (!still->job->facts.before.was_writable)
+    still->job->is_moving = may_move(still);
+    if (!still->job->facts.before.was_writable || still->job->is_moving)
         return NULL;
     CLEANUP(cancel_unrefp) struct cancel *bounded = cancel_new_child(still->cancel, LOCK_MOST_MS);
     still->locked_ms = clock_monotonic_ms();
@@ -130,6 +141,8 @@ static struct error *
 check_stood_still(struct standstill *still)
 {
     CLEANUP(freep) char *now = NULL;
+    if (still->job->is_moving)
+        return NULL;
     TRY(read_position(still, &now));
     if (strcmp(now, still->job->position) == 0)
         return NULL;
@@ -159,9 +172,9 @@ stand_still(struct standstill *still)
 {
     TRY(stop_sql_thread(still));
     TRY(lock_writers_out(still));
-    TRY(write_redo(still));
     TRY(read_position(still, &still->job->position));
     TRY(read_proof_position(still));
+    TRY(write_redo(still)); /* also of what was committed by then */
     TRY(pause_server(still));
     return check_stood_still(still);
 }
@@ -230,9 +243,10 @@ say_taken(struct standstill *still)
 {
     struct backup_job *job = still->job;
     job_say(&job->run, LINE_INFO,
-            "image of %lld files, %lld MB taken at position %s: mysqld was unavailable for %lld "
+            "image of %lld files, %lld MB taken at %s %s: mysqld was unavailable for %lld "
             "ms, replication stood for %lld ms",
-            (long long)job->image.file_count, (long long)(job->image.bytes >> 20), job->position,
+            (long long)job->image.file_count, (long long)(job->image.bytes >> 20),
+            job->is_moving ? "or after position" : "position", job->position,
             (long long)job->unavailable_ms,
             (long long)(still->has_stopped_sql ? clock_monotonic_ms() - still->start_ms : 0));
 }
@@ -277,10 +291,22 @@ backup_freeze_take(struct backup_job *job)
 
 /* ---- Beside the running server ---- */
 static struct error *
+take_proven_position(struct backup_job *job, const char *position)
+{
+    if (!job->is_moving)
+        return NULL;
+    if (str_is_empty(position))
+        return error_new(ERROR_INTERNAL, "the proof does not tell the image's position");
+    str_replace(&job->position, position);
+    job_say(&job->run, LINE_INFO, "the image's position is %s", position);
+    return NULL;
+}
+
+static struct error *
 prove(struct backup_job *job)
 {
     const char *mode = job->run.context->backup->prove;
-    struct supervisor_proof proof = {.milliseconds = 0};
+    CLEANUP(supervisor_proof_done) struct supervisor_proof proof = {.milliseconds = 0};
     if (str_equal(mode, "none"))
         return NULL;
     bool checks_tables = str_equal(mode, "tables");
@@ -291,6 +317,7 @@ prove(struct backup_job *job)
                                           &proof),
                    "prove the image"));
     job->state = "clean";
+    TRY(take_proven_position(job, proof.position));
     job_say(&job->run, LINE_INFO, "the image is proven: %lld tables, %.1f s",
             (long long)proof.table_count, (double)proof.milliseconds / 1000.0);
     return NULL;

@@ -18,6 +18,7 @@ struct backup_job {
     struct supervisor_image image; /* path NULL: none */
     int64_t unavailable_ms;
     char *proof_position; /* what a server on the image must say that it has */
+    bool is_moving;       /* commits went on: the position is what the proof finds */
     const char *state;    /* of the image: "crash", "clean" */
 };
 

@@ -143,7 +143,8 @@ on_progress(uint64_t done, uint64_t total, const char *text, void *data)
 {
     struct job_run *run = data;
     int64_t now = clock_monotonic_ms();
-    watch_space(run);
+    if (done != total)
+        watch_space(run);
     tablet_set_progress(run->context, run->name, done, total);
     if (now - run->last_progress_ms < PROGRESS_LINE_MS && done != total)
         return;

@@ -30,6 +30,7 @@ struct proof {
     struct mysqld mysqld;
     struct db *db;
     int64_t table_count;
+    char *position;
 };
 
 static struct error *
@@ -216,15 +217,15 @@ check_position(struct proof *proof)
     CLEANUP(position_freep) struct position *wanted = NULL;
     CLEANUP(position_freep) struct position *found = NULL;
     CLEANUP(freep) char *text = NULL;
+    bool is_mariadb = proof->request->server->flavor == DIALECT_MARIADB;
     TRY(position_parse(proof->request->position, &wanted));
-    if (position_is_empty(wanted))
-        return NULL;
-    bool is_mariadb = position_flavor_of(wanted) == POSITION_MARIADB;
     TRY(db_query_text(
         proof->db, proof->cancel,
         is_mariadb ? "SELECT @@global.gtid_slave_pos" : "SELECT @@global.gtid_executed", &text));
-    TRY(position_parse_set(position_flavor_of(wanted), text != NULL ? text : "", &found));
-    if (position_contains(found, wanted))
+    TRY(position_parse_set(is_mariadb ? POSITION_MARIADB : POSITION_MYSQL56,
+                           text != NULL ? text : "", &found));
+    proof->position = is_mariadb ? xstrdup("") : position_text(found);
+    if (position_is_empty(wanted) || position_contains(found, wanted))
         return NULL;
     CLEANUP(freep)
     char *why = xasprintf("it has '%s', which does not contain '%s'", text != NULL ? text : "",
@@ -252,7 +253,14 @@ proof_run(const struct proof_request *request, struct cancel *cancel,
     int64_t start_ms = clock_monotonic_ms();
     struct error *error = run_all(&proof);
     *ret_result = (struct proof_result){.milliseconds = clock_monotonic_ms() - start_ms,
-                                        .table_count = proof.table_count};
+                                        .table_count = proof.table_count,
+                                        .position = proof.position};
     proof_done(&proof);
     return error;
+}
+
+void
+proof_result_done(struct proof_result *result)
+{
+    freep(&result->position);
 }

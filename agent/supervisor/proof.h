@@ -19,7 +19,9 @@ struct proof_request {
 };
 struct proof_result {
     int64_t milliseconds, table_count;
+    char *position; /* what the image holds; "" for MariaDB, which tells only by its binary log */
 };
+void proof_result_done(struct proof_result *result);
 /* DATA_LOSS: the image is no good, and why. Anything else: it could not be found out. The server
  * has ended in every case. */
 struct error *proof_run(const struct proof_request *request, struct cancel *cancel,

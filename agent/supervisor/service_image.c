@@ -89,13 +89,14 @@ void
 service_prove_image(struct keeper *keeper, struct rpc_call *call, const ProtobufCMessage *message)
 {
     Vtagent__ProveImageResponse response = VTAGENT__PROVE_IMAGE_RESPONSE__INIT;
-    struct proof_result result = {.milliseconds = 0};
+    CLEANUP(proof_result_done) struct proof_result result = {.milliseconds = 0};
     struct error *error =
         prove(keeper, (const Vtagent__ProveImageRequest *)message, rpc_call_cancel(call), &result);
     bool is_no_good = error_is(error, ERROR_DATA_LOSS);
     response.problem = is_no_good ? error->message : (char *)"";
     response.milliseconds = result.milliseconds;
     response.tables = result.table_count;
+    response.position = result.position != NULL ? result.position : (char *)"";
     if (error == NULL)
         LOG_INFO("image", "the image is proven: recovered, %lld tables opened, ended in %lld ms",
                  (long long)result.table_count, (long long)result.milliseconds);

@@ -83,7 +83,14 @@ supervisor_prove_image(struct mysqlctl_client *client, struct cancel *cancel,
         error = error_new(ERROR_DATA_LOSS, "%s", response->problem);
     else
         *ret_proof = (struct supervisor_proof){.milliseconds = response->milliseconds,
-                                               .table_count = response->tables};
+                                               .table_count = response->tables,
+                                               .position = xstrdup(response->position)};
     protobuf_c_message_free_unpacked(message, NULL);
     return error;
+}
+
+void
+supervisor_proof_done(struct supervisor_proof *proof)
+{
+    freep(&proof->position);
 }

@@ -77,7 +77,9 @@ struct error *supervisor_drop_image(struct mysqlctl_client *client, struct cance
                                     const char *image_name) ERROR_MUST_CHECK;
 struct supervisor_proof {
     int64_t milliseconds, table_count;
+    char *position; /* what the image holds; "" where that is not known */
 };
+void supervisor_proof_done(struct supervisor_proof *proof);
 /* DATA_LOSS with the reason when the image is no good. Afterwards the image is as after a clean
  * shutdown. `position`: what it must contain; "": not looked at. */
 struct error *supervisor_prove_image(struct mysqlctl_client *client, struct cancel *cancel,
