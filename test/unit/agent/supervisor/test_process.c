@@ -17,6 +17,9 @@ spawn_pretender(const char *my_cnf)
     options.argv = argv;
     pid_t pid = 0;
     cr_assert_null(child_spawn(&options, &pid));
+    /* The spawn returns before the new program's command line can be read. */
+    for (int i = 0; i < 30000 && !process_has_word(pid, "pretender"); i++)
+        cr_assert_null(cancel_sleep_ms(NULL, 1));
     return pid;
 }
 
