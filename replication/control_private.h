@@ -21,6 +21,13 @@ struct error *semi_sync_switch(struct db *db, struct cancel *cancel,
                                const struct semi_sync_names *names, bool is_primary_on,
                                bool is_replica_on) ERROR_MUST_CHECK;
 
+/* A statement on replication's settings or threads: refused once the cancel has ended, but never
+ * killed half-way (bounded by two minutes). A killed CHANGE or RESET makes MySQL lose its
+ * replication metadata until it is restarted (1794), a killed STOP can leave half an event in the
+ * relay log. */
+struct error *control_execute(struct db *db, struct cancel *cancel,
+                              const char *sql) ERROR_MUST_CHECK;
+
 /* Whether the error tells of a relay log that only RESET REPLICA repairs. */
 bool error_is_broken_relay_log(const struct error *error);
 /* STOP, RESET REPLICA: afterwards a CHANGE or START works again. Frees the error. */

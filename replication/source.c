@@ -65,10 +65,10 @@ replication_change_source(struct db *db, struct cancel *cancel,
                           const struct replication_source *source)
 {
     CLEANUP(free_secretp) char *sql = change_statement(db_dialect(db), source);
-    struct error *error = db_execute(db, cancel, sql);
+    struct error *error = control_execute(db, cancel, sql);
     if (error_is_broken_relay_log(error)) {
         TRY(relay_log_repair(db, cancel, error));
-        error = db_execute(db, cancel, sql);
+        error = control_execute(db, cancel, sql);
     }
     return error_wrap(without_secret(error, source), "change the replication source to '%s:%d'",
                       source->host, source->port);
