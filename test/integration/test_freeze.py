@@ -116,17 +116,18 @@ class Repeated(threading.Thread):
 
 
 def under_load(cluster, primary, tablet, work):
-    """Runs work() while rows are written and the tablet is asked; neither may fail."""
-    writer = Repeated(lambda: cluster.insert(primary))
+    """Runs work() while three connections write and the tablet is asked; nothing may fail."""
+    burst = "INSERT INTO t (v) VALUES (RAND());" * 100
+    writers = [Repeated(lambda: primary.sql(burst, database=cluster.database)) for _ in range(3)]
     reader = Repeated(lambda: tablet.sql("SELECT COUNT(*) FROM t", database=cluster.database))
-    wait_for(lambda: writer.count > 5 and reader.count > 5, "the load is on")
+    wait_for(lambda: min(writer.count for writer in writers) > 2 and reader.count > 2, "the load is on")
     try:
         result = work()
     finally:
-        writer.stop()
-        reader.stop()
-    print(f"writes {writer.count}, longest {writer.longest:.3f} s; reads {reader.count}, longest "
-          f"{reader.longest:.3f} s")
+        for thread in (*writers, reader):
+            thread.stop()
+    print(f"{sum(writer.count for writer in writers) * 100} rows written, {reader.count} reads, the "
+          f"longest {reader.longest:.3f} s")
     return result
 
 
