@@ -1,13 +1,11 @@
-"""Fixtures of the integration tests. A failure's report ends with the tails of every log."""
+"""Which servers a test of this suite runs with."""
 import os
 import sys
 
-import pytest
-
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "harness"))
 
-from vtharness import run as runs  # noqa: E402  pylint: disable=wrong-import-position
 from vtharness import servers  # noqa: E402  pylint: disable=wrong-import-position
+from vtharness.fixtures import module_run, pytest_runtest_makereport, run  # noqa: E402,F401
 
 
 def pytest_generate_tests(metafunc):
@@ -17,24 +15,3 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("flavor", found, ids=repr, scope="module")
     if "one_flavor" in metafunc.fixturenames:
         metafunc.parametrize("one_flavor", found[-1:], ids=repr, scope="module")
-
-
-@pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item, call):
-    outcome = yield
-    report = outcome.get_result()
-    if report.failed:
-        for run in runs.open_runs:
-            report.sections.append((f"logs of {item.name}", run.tails(25)[-60000:]))
-
-
-@pytest.fixture
-def run(request):
-    with runs.Run(request.node.name.removeprefix("test_")) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def module_run(request):
-    with runs.Run(request.module.__name__.removeprefix("test_")) as made:
-        yield made

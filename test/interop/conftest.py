@@ -1,4 +1,4 @@
-"""Fixtures of the tests against real Vitess: MySQL only (its tablets cannot run MariaDB)."""
+"""The tests against real Vitess run with MySQL only: its tablets cannot run MariaDB."""
 import os
 import sys
 
@@ -6,8 +6,8 @@ import pytest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "harness"))
 
-from vtharness import run as runs  # noqa: E402  pylint: disable=wrong-import-position
 from vtharness import servers, vitess  # noqa: E402  pylint: disable=wrong-import-position
+from vtharness.fixtures import module_run, pytest_runtest_makereport, run  # noqa: E402,F401
 
 
 def pytest_collection_modifyitems(items):
@@ -16,27 +16,6 @@ def pytest_collection_modifyitems(items):
     if missing:
         for item in items:
             item.add_marker(pytest.mark.skip(reason=missing))
-
-
-@pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item, call):
-    outcome = yield
-    report = outcome.get_result()
-    if report.failed:
-        for run in runs.open_runs:
-            report.sections.append((f"logs of {item.name}", run.tails(25)[-60000:]))
-
-
-@pytest.fixture
-def run(request):
-    with runs.Run(request.node.name.removeprefix("test_")) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def module_run(request):
-    with runs.Run(request.module.__name__.removeprefix("test_")) as made:
-        yield made
 
 
 @pytest.fixture(scope="session")
