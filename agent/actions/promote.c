@@ -45,8 +45,8 @@ become_first_primary(struct tablet_context *context, struct db *db, struct cance
 {
     CLEANUP(freep) char *position = NULL;
     TRY(write_first_event(context, db, cancel, &position));
-    TRY(tablet_change_type(context, cancel, TOPODATA__TABLET_TYPE__PRIMARY, TABLET_SET_READ_WRITE,
-                           action));
+    TRY(step_change_type(context, cancel, TOPODATA__TABLET_TYPE__PRIMARY, TABLET_SET_READ_WRITE,
+                         action));
     /* Last: with semi-sync on, creating the databases would wait for acknowledgements of replicas
      * that are not attached yet. */
     TRY(semi_sync_fix(db, cancel, action, true));
@@ -137,8 +137,8 @@ action_promote_replica(struct tablet_context *context, struct cancel *cancel, bo
     TRY(step_executed_text(dba.db, cancel, &position));
     /* Before the first write: no transaction of this term may be acknowledged by nobody. */
     TRY(semi_sync_fix(dba.db, cancel, action, true));
-    TRY(tablet_change_type(context, cancel, TOPODATA__TABLET_TYPE__PRIMARY, TABLET_SET_READ_WRITE,
-                           SEMI_SYNC_NONE));
+    TRY(step_change_type(context, cancel, TOPODATA__TABLET_TYPE__PRIMARY, TABLET_SET_READ_WRITE,
+                         SEMI_SYNC_NONE));
     step_end_demotion(context);
     *ret_position = position;
     position = NULL;

@@ -43,11 +43,20 @@ step_end_demotion(struct tablet_context *context)
 }
 
 struct error *
+step_change_type(struct tablet_context *context, struct cancel *cancel, Topodata__TabletType type,
+                 enum tablet_write write, enum semi_sync_action action)
+{
+    TRY(cancel_check(cancel));
+    CLEANUP(cancel_unrefp) struct cancel *own = dba_own_cancel(context);
+    return tablet_change_type(context, own, type, write, action);
+}
+
+struct error *
 step_leave_primary(struct tablet_context *context, struct cancel *cancel)
 {
     if (step_type(context) == TOPODATA__TABLET_TYPE__PRIMARY)
-        TRY(tablet_change_type(context, cancel, TOPODATA__TABLET_TYPE__REPLICA,
-                               TABLET_LEAVE_READ_ONLY, SEMI_SYNC_NONE));
+        TRY(step_change_type(context, cancel, TOPODATA__TABLET_TYPE__REPLICA,
+                             TABLET_LEAVE_READ_ONLY, SEMI_SYNC_NONE));
     step_end_demotion(context);
     return NULL;
 }

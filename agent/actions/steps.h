@@ -15,6 +15,11 @@ struct error *step_executed_text(struct db *db, struct cancel *cancel,
                                  char **ret_text) ERROR_MUST_CHECK;
 /* The type now. */
 Topodata__TabletType step_type(struct tablet_context *context);
+/* tablet_change_type, refused once the cancel has ended, else run through: memory, server and
+ * record must not disagree because a caller went away. */
+struct error *step_change_type(struct tablet_context *context, struct cancel *cancel,
+                               Topodata__TabletType type, enum tablet_write write,
+                               enum semi_sync_action action) ERROR_MUST_CHECK;
 /* A PRIMARY becomes REPLICA (semi-sync is left to the caller) and its demotion ends. */
 struct error *step_leave_primary(struct tablet_context *context,
                                  struct cancel *cancel) ERROR_MUST_CHECK;

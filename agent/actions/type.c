@@ -24,14 +24,14 @@ action_change_type(struct tablet_context *context, struct cancel *cancel, Topoda
         TRY(dba_take(context, cancel, &dba));
         TRY(semi_sync_action_of(dba.db, cancel, semi_sync, &action));
     }
-    return tablet_change_type(context, cancel, type, TABLET_LEAVE_READ_ONLY, action);
+    return step_change_type(context, cancel, type, TABLET_LEAVE_READ_ONLY, action);
 }
 
 struct error *
 action_replica_was_promoted(struct tablet_context *context, struct cancel *cancel)
 {
-    return tablet_change_type(context, cancel, TOPODATA__TABLET_TYPE__PRIMARY,
-                              TABLET_LEAVE_READ_ONLY, SEMI_SYNC_NONE);
+    return step_change_type(context, cancel, TOPODATA__TABLET_TYPE__PRIMARY, TABLET_LEAVE_READ_ONLY,
+                            SEMI_SYNC_NONE);
 }
 
 struct error *
