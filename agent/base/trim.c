@@ -8,6 +8,7 @@
 
 #include "agent/base/memory.h"
 
+#ifndef VTAGENT_DEBUG /* sanitizers patch code */
 /* Code mappings only: they are never written, not even by the loader's relocations. */
 static void
 release_code(const char *line)
@@ -20,14 +21,24 @@ release_code(const char *line)
         madvise((void *)(uintptr_t)start, end - start, MADV_DONTNEED);
 }
 
-void
-trim_memory(void)
+static void
+release_all_code(void)
 {
-    malloc_trim(0);
-#ifndef VTAGENT_DEBUG /* sanitizers patch code */
     CLEANUP(fclosep) FILE *maps = fopen("/proc/self/maps", "re");
     char line[512];
     while (maps != NULL && fgets(line, sizeof(line), maps) != NULL)
         release_code(line);
+}
+#else
+static void
+release_all_code(void)
+{
+}
 #endif
+
+void
+trim_memory(void)
+{
+    malloc_trim(0);
+    release_all_code();
 }

@@ -29,6 +29,7 @@ class Cluster:
         self.agent_flags = tuple(agent_flags)
         self.uses_template, self.small = uses_template, small
         self.run, self.flavor, self.prefix = run, flavor, prefix
+        run.claim(prefix)
         self.cell_name, self.keyspace, self.shard = cell, keyspace, shard
         self.database = f"vt_{keyspace}"
         self.data_root = run.folder(f"{prefix}d")

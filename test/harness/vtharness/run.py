@@ -34,6 +34,7 @@ class Run:
         self.user.give(self.directory)
         self.processes = []
         self.closers = []
+        self.clusters = set()
         self.folder("logs")
         self.binary = None
         open_runs.append(self)
@@ -117,14 +118,28 @@ class Run:
         """Processes of this run that still exist (servers outlive their supervisor)."""
         return pids_with_environment(f"{MARKER}={self.directory}")
 
-    def close(self):
-        if self.keep:
-            return
+    def _end_all(self):
         for process in reversed(self.processes):
             process.kill()
         end_pids(self.leftovers())
         for closer in reversed(self.closers):
             closer()
+        self.processes, self.closers, self.clusters = [], [], set()
+
+    def claim(self, prefix):
+        """For a new cluster: what an earlier one of the same name left (that of a module's tests with
+        another server) is ended and removed."""
+        if prefix in self.clusters:
+            self._end_all()
+            for name in os.listdir(self.directory):
+                if name not in ("bin", "logs"):
+                    shutil.rmtree(os.path.join(self.directory, name), ignore_errors=True)
+        self.clusters.add(prefix)
+
+    def close(self):
+        if self.keep:
+            return
+        self._end_all()
         shutil.rmtree(self.directory, ignore_errors=True)
         if self in open_runs:
             open_runs.remove(self)
