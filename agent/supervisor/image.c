@@ -230,31 +230,39 @@ image_plan_share(struct image_plan *plan)
     return NULL;
 }
 
+/* A file without a name: a data folder that is being initialised must stay empty. */
+static int
+open_unnamed(const char *folder)
+{
+    return open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+}
+
+static struct error *
+share_unnamed(const char *source, const char *staging)
+{
+    const char *slash = strrchr(staging, '/');
+    CLEANUP(freep)
+    char *folder = slash != NULL ? xstrndup(staging, (size_t)(slash - staging)) : xstrdup(".");
+    CLEANUP(closep) int from = open_unnamed(source);
+    CLEANUP(closep) int to = from < 0 ? -1 : open_unnamed(folder);
+    if (from < 0 || to < 0)
+        return error_from_errno(errno, "create a nameless file in '%s'",
+                                from < 0 ? source : folder);
+    char block[4096] = {1};
+    TRY(file_write_all(from, block, sizeof(block), source));
+    return share(from, to, source);
+}
+
 struct error *
 image_probe(const char *source, const char *staging)
 {
-    CLEANUP(freep) char *from_name = xasprintf("%s/.vtagent-reflink-probe", source);
-    CLEANUP(freep) char *to_name = xasprintf("%s.probe", staging);
-    CLEANUP(closep) int from = open(from_name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    CLEANUP(closep) int to = open(to_name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    struct error *error = NULL;
-    if (from < 0 || to < 0)
-        error = error_from_errno(errno, "create a probe file beside the data");
-    char block[4096] = {1};
-    if (error == NULL)
-        error = file_write_all(from, block, sizeof(block), from_name);
-    if (error == NULL)
-        error = share(from, to, from_name);
-    unlink(from_name);
-    unlink(to_name);
+    CLEANUP(error_freep) struct error *error = share_unnamed(source, staging);
     if (error == NULL)
         return NULL;
-    struct error *refusal = error_new(ERROR_FAILED_PRECONDITION,
-                                      "the file system of '%s' cannot share blocks (XFS with "
-                                      "reflink=1 or btrfs can): %s",
-                                      source, error->message);
-    error_free(error);
-    return refusal;
+    return error_new(ERROR_FAILED_PRECONDITION,
+                     "the file system of '%s' cannot share blocks (XFS with reflink=1 or btrfs "
+                     "can): %s",
+                     source, error->message);
 }
 
 size_t
