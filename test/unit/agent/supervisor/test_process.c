@@ -7,12 +7,13 @@
 #include "agent/base/child.h"
 #include "agent/supervisor/process.h"
 
-/* A child whose command line looks like a server's. */
+/* A child whose command line looks like a server's. It stops itself: a shell that starts another
+ * program would for a moment be there twice. */
 static pid_t
 spawn_pretender(const char *my_cnf)
 {
     CLEANUP(freep) char *word = xasprintf("--defaults-file=%s", my_cnf);
-    const char *const argv[] = {"/bin/sh", "-c", "sleep 300; :", "pretender", word, NULL};
+    const char *const argv[] = {"/bin/sh", "-c", "kill -STOP $$; :", "pretender", word, NULL};
     struct child_options options = child_options_default();
     options.argv = argv;
     pid_t pid = 0;
@@ -43,7 +44,6 @@ Test(process, servers_are_found_by_their_my_cnf_and_killed)
     cr_assert_eq(waitpid(pid, &status, 0), pid);
     cr_assert(WIFSIGNALED(status));
     cr_assert_eq(WTERMSIG(status), SIGKILL);
-    kill(-pid, SIGKILL); /* what it had started */
 }
 
 Test(process, waits_end_with_their_cancel)
