@@ -12,8 +12,8 @@
 
 #include "agent/base/file.h"
 #include "agent/base/log.h"
-#include "agent/base/trim.h"
 #include "agent/base/loop.h"
+#include "agent/base/trim.h"
 #include "agent/base/worker.h"
 #include "agent/rpc/rpc.h"
 #include "agent/supervisor/keeper.h"
