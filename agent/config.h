@@ -47,7 +47,9 @@ struct config {
     bool compresses, restores, shows_help, shows_version, prints_config;
     int64_t compression_level, restore_concurrency, backup_concurrency;
     int64_t wait_for_backup_interval_ms;
-    char *restore_timestamp, *backup_quiesce, *backup_prove;
+    char *restore_timestamp, *backup_quiesce, *backup_prove, *backup_verify;
+    int64_t backup_chunk_bytes, backup_memory_bytes, backup_rate_bytes;
+    bool backup_allows_corrupt;
     struct strv restore_engines;
     /* health and times */
     int64_t remote_operation_timeout_ms, health_interval_ms, degraded_ms, unhealthy_ms;

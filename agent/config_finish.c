@@ -88,11 +88,18 @@ check_backup(const struct config *config)
     static const char *const storages[] = {"file", NULL};
     static const char *const quiesces[] = {"auto", "freeze", "stop", NULL};
     static const char *const proofs[] = {"none", "start", "tables", NULL};
+    static const char *const verifications[] = {"none", "size", "full", NULL};
     static const char *const engines[] = {"pargzip", "pgzip", "zstd", "lz4", "none", NULL};
     TRY(check_one_of("backup-storage-implementation", config->storage_implementation, storages));
     TRY(check_one_of("compression-engine-name", config->compression_engine, engines));
     TRY(check_one_of("backup-quiesce", config->backup_quiesce, quiesces));
     TRY(check_one_of("backup-prove", config->backup_prove, proofs));
+    TRY(check_one_of("backup-verify", config->backup_verify, verifications));
+    TRY(check_range("backup-chunk-size", config->backup_chunk_bytes, 0, 1 << 30));
+    TRY(check_range("backup-max-memory", config->backup_memory_bytes, 0, INT64_MAX));
+    TRY(check_range("backup-rate-limit", config->backup_rate_bytes, 0, INT64_MAX));
+    if (config->backup_chunk_bytes % (64 << 10) != 0)
+        return error_new(ERROR_INVALID_ARGUMENT, "--backup-chunk-size must be a multiple of 64K");
     if (str_equal(config->storage_implementation, "file") && str_is_empty(config->file_backup_root))
         return error_new(ERROR_INVALID_ARGUMENT,
                          "--backup-storage-implementation file needs --file-backup-storage-root");
@@ -265,6 +272,11 @@ take_backup(struct config *config)
         .restores_at_start = config->restores,
         .quiesce = config->backup_quiesce,
         .prove = config->backup_prove,
+        .verify = config->backup_verify,
+        .chunk_bytes = config->backup_chunk_bytes,
+        .max_memory_bytes = config->backup_memory_bytes,
+        .rate_bytes_per_second = config->backup_rate_bytes,
+        .allows_corrupt_pages = config->backup_allows_corrupt,
     };
     if (str_is_empty(config->restore_timestamp))
         return NULL;

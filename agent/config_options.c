@@ -137,6 +137,17 @@ const struct option_row config_option_rows[] = {
         "backup-prove", backup_prove, "start",
         "Before an image is stored, a server of its own recovers it and opens every table (start), "
         "also checks every table (tables), or does not (none)."),
+    TEXT("backup-verify", backup_verify, "size",
+         "What is stored is looked at again: full (every byte is read back and compared), size or "
+         "none."),
+    FLAG("backup-allow-corrupt", backup_allows_corrupt, NULL,
+         "Keep damaged InnoDB pages, and mark their files in the MANIFEST, instead of failing."),
+    BYTES("backup-chunk-size", backup_chunk_bytes, NULL,
+          "Pieces that files are cut in, a multiple of 64K (0: 4M)."),
+    BYTES("backup-max-memory", backup_memory_bytes, NULL,
+          "Memory for pieces under way; they get smaller to fit (0: 64M)."),
+    BYTES("backup-rate-limit", backup_rate_bytes, NULL,
+          "Most bytes a second that a backup reads (0: no limit)."),
     TEXT("restore-from-backup-ts", restore_timestamp, NULL,
          "Restore the newest backup not after this time, like 2021-04-29.133050."),
     LIST("restore-from-backup-allowed-engines", restore_engines,

@@ -102,6 +102,10 @@ backup_copy_files(struct backup_job *job)
     options.image = xstrdup(job->image.path != NULL ? job->image.path : "");
     options.state = xstrdup(job->image.path != NULL ? job->state : "");
     options.unavailable_ms = job->unavailable_ms;
+    options.chunk_bytes = context->backup->chunk_bytes;
+    options.max_memory_bytes = context->backup->max_memory_bytes;
+    options.rate_bytes_per_second = context->backup->rate_bytes_per_second;
+    options.allows_corrupt_pages = context->backup->allows_corrupt_pages;
     job_say(&job->run, LINE_INFO, "copying the server's files to backup '%s'", job->backup_name);
     return job_work(&job->run, &options, job->run.cancel);
 }
@@ -165,6 +169,22 @@ back_up(struct backup_job *job, bool *ret_has_image)
     return *ret_has_image ? NULL : backup_stop_run(job);
 }
 
+/* mysqld serves again, and nobody waits for the action lock. */
+static struct error *
+verify(struct backup_job *job)
+{
+    const struct tablet_context *context = job->run.context;
+    if (str_equal(context->backup->verify, "none"))
+        return NULL;
+    CLEANUP(job_options_done) struct worker_options options = job_worker_options(context, "verify");
+    options.name = xstrdup(job->backup_name);
+    options.verify = xstrdup(context->backup->verify);
+    options.concurrency = job->threads;
+    options.rate_bytes_per_second = context->backup->rate_bytes_per_second;
+    return error_wrap(job_work(&job->run, &options, job->run.cancel), "read backup '%s' back",
+                      job->backup_name);
+}
+
 static struct error *
 end(struct backup_job *job, struct error *take_error)
 {
@@ -196,7 +216,7 @@ job_backup(struct tablet_context *context, struct cancel *cancel,
     job_say(&job->run, LINE_INFO, "backup asked for, type %s", tablet_type_name(job->type));
     tablet_set_backup_running(context, true);
     error = back_up(job, &has_image);
-    if (error != NULL || !has_image)
+    if (error != NULL)
         return end(job, error);
     *ret_rest = job;
     return NULL;
@@ -205,5 +225,10 @@ job_backup(struct tablet_context *context, struct cancel *cancel,
 struct error *
 job_backup_finish(struct backup_job *take_rest)
 {
-    return end(take_rest, backup_freeze_finish(take_rest));
+    struct error *error = NULL;
+    if (take_rest->image.path != NULL)
+        error = backup_freeze_finish(take_rest);
+    if (error == NULL)
+        error = verify(take_rest);
+    return end(take_rest, error);
 }

@@ -25,9 +25,10 @@ struct backup_job;
 struct error *job_backup(struct tablet_context *context, struct cancel *cancel,
                          const struct backup_request *request, job_line_function on_line,
                          void *data, struct backup_job **ret_rest) ERROR_MUST_CHECK;
-/* What needs no action lock: with --backup-quiesce freeze (or auto, where the file system can),
- * job_backup returns once the server's image is taken and sets *ret_rest. The tablet has its type
- * and serves all along; this proves the image and copies it. Any thread; frees it. The tablet's
+/* What needs no action lock and is left in *ret_rest on success: with --backup-quiesce freeze (or
+ * auto, where the file system can) job_backup returns once the server's image is taken, and this
+ * proves the image and copies it, while the tablet has its type and serves; then, in either mode,
+ * the stored backup is read back (--backup-verify). Any thread; frees it. The tablet's
  * is_backup_running stays until then, and restores are refused. */
 struct error *job_backup_finish(struct backup_job *take_rest) ERROR_MUST_CHECK;
 struct restore_request {

@@ -54,6 +54,10 @@ back_up(struct job_worker *worker)
         .compression = in->compression,
         .compression_level = (int)in->compression_level,
         .start_time_ns = in->start_time_ns,
+        .chunk_bytes = (uint64_t)in->chunk_bytes,
+        .max_memory_bytes = (uint64_t)in->max_memory_bytes,
+        .rate_bytes_per_second = (uint64_t)in->rate_bytes_per_second,
+        .allows_corrupt_pages = in->allows_corrupt_pages,
         .on_progress = on_progress,
         .progress_data = worker,
     };
@@ -62,6 +66,30 @@ back_up(struct job_worker *worker)
                     &name));
     worker_output_result(worker->output, "name", name);
     return NULL;
+}
+
+/* A backup that is not what was written must not be listed. */
+static struct error *
+verify(struct job_worker *worker)
+{
+    const struct worker_options *in = worker->options;
+    struct cancel *cancel = worker->output->cancel;
+    bool is_full = str_equal(in->verify, "full");
+    const struct backup_verify_options options = {
+        .mode = is_full ? BACKUP_VERIFY_FULL : BACKUP_VERIFY_SIZE,
+        .concurrency = (int)in->concurrency,
+        .rate_bytes_per_second = (uint64_t)in->rate_bytes_per_second,
+        .on_progress = on_progress,
+        .progress_data = worker,
+    };
+    CLEANUP(manifest_freep) struct manifest *manifest = NULL;
+    TRY(restore_open(worker->storage, in->keyspace, in->shard, in->name, cancel, &manifest));
+    struct error *error = backup_verify(worker->storage, manifest, &options, cancel);
+    if (!error_is(error, ERROR_DATA_LOSS))
+        return error;
+    struct error *removal =
+        worker->storage->interface->remove(worker->storage, cancel, worker->directory, in->name);
+    return error_first(error_wrap(error, "the backup was stored wrongly and is removed"), removal);
 }
 
 static struct error *
@@ -135,6 +163,7 @@ struct mode {
 static const struct mode modes[] = {
     {"check-storage", true, true, false, check_storage},
     {"backup", true, true, true, back_up},
+    {"verify", true, true, false, verify},
     {"remove-incomplete", true, true, false, remove_incomplete},
     {"restore-check", true, false, true, check_restore},
     {"restore-wipe", false, false, true, wipe},

@@ -32,6 +32,10 @@ static const struct option_row rows[] = {
     TEXT_ROW("compression", compression),
     TEXT_ROW("image", image),
     TEXT_ROW("state", state),
+    TEXT_ROW("verify", verify),
+    INTEGER_ROW("chunk-bytes", chunk_bytes),
+    INTEGER_ROW("max-memory-bytes", max_memory_bytes),
+    INTEGER_ROW("rate-bytes-per-second", rate_bytes_per_second),
     INTEGER_ROW("unavailable-ms", unavailable_ms),
     INTEGER_ROW("compression-level", compression_level),
     INTEGER_ROW("concurrency", concurrency),
@@ -40,6 +44,9 @@ static const struct option_row rows[] = {
     {.name = "upgrade-safe",
      .type = OPTION_FLAG,
      .offset = offsetof(struct worker_options, is_upgrade_safe)},
+    {.name = "allow-corrupt-pages",
+     .type = OPTION_FLAG,
+     .offset = offsetof(struct worker_options, allows_corrupt_pages)},
 };
 static const struct option_set set = {.rows = rows, .row_count = ARRAY_LENGTH(rows)};
 

@@ -12,6 +12,7 @@
 /* Modes: what a worker does, and the results it reports.
  *   check-storage      can backups be written?
  *   backup             name
+ *   verify             reads the backup `name` back; a bad one is removed
  *   remove-incomplete  removes the backup `name` unless it has a MANIFEST
  *   restore-check      chooses and checks: name, position, version, same_version (yes, no)
  *   restore-wipe       deletes the server's data
@@ -24,7 +25,9 @@ struct worker_options {
     char *image, *state; /* backup: the folder of an image instead of the server's own files */
     int64_t unavailable_ms;
     int64_t compression_level, concurrency, start_time_ns, not_after_ns;
-    bool is_upgrade_safe;
+    bool is_upgrade_safe, allows_corrupt_pages;
+    char *verify; /* mode verify: "size", "full" */
+    int64_t chunk_bytes, max_memory_bytes, rate_bytes_per_second;
 };
 
 /* "/proc/self/exe", "job", and one word per option that is set. */

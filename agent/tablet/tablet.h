@@ -41,6 +41,9 @@ struct tablet_backup_settings {
     int64_t restore_not_after_ns; /* --restore-from-backup-ts; 0: latest */
     const char *quiesce;          /* "auto", "freeze", "stop" */
     const char *prove;            /* of an image: "none", "start", "tables" */
+    const char *verify;           /* what is stored is read back: "none", "size", "full" */
+    int64_t chunk_bytes, max_memory_bytes, rate_bytes_per_second; /* 0: default; no limit */
+    bool allows_corrupt_pages;
 };
 
 /* What actions and handlers work with. Pointers live as long as the process. */

@@ -170,6 +170,40 @@ Test(worker, backup_check_wipe_and_copy, .init = open_server, .fini = close_serv
     freep(&table);
 }
 
+static struct error *
+verify(const char *name, const char *how)
+{
+    struct worker_options options = options_of("verify");
+    options.name = xstrdup(name);
+    options.verify = xstrdup(how);
+    return work(&options);
+}
+
+Test(worker, a_backup_that_is_not_what_was_written_is_removed, .init = open_server,
+     .fini = close_server)
+{
+    struct worker_options options = options_of("backup");
+    cr_assert_null(work(&options));
+    char *name = xstrdup(result("name"));
+    cr_assert_null(verify(name, "full"));
+    char *object = xasprintf("%s/backups/ks/0/%s/0", folder, name);
+    char *manifest = xasprintf("%s/backups/ks/0/%s/MANIFEST", folder, name);
+    struct buffer stored = BUFFER_INIT;
+    cr_assert_null(file_read(object, 1 << 20, &stored));
+    stored.data[stored.length_bytes / 2] ^= 1;
+    cr_assert_null(file_write_safely(object, stored.data, stored.length_bytes, 0660));
+    cr_assert_null(verify(name, "size"));
+    struct error *error = verify(name, "full");
+    cr_assert(error_is(error, ERROR_DATA_LOSS));
+    cr_assert_not_null(strstr(error->message, "is removed"));
+    cr_assert(!file_exists(manifest));
+    error_free(error);
+    buffer_done(&stored);
+    freep(&object);
+    freep(&manifest);
+    freep(&name);
+}
+
 Test(worker, another_version_is_told, .init = open_server, .fini = close_server)
 {
     struct worker_options options = options_of("backup");
