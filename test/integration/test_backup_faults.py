@@ -130,6 +130,7 @@ def test_a_caller_that_goes_away_ends_the_backup_and_nothing_stays_stopped(shard
     stream.cancel()
     in_service(cluster, primary, rdonly)
     wait_for(lambda: faults.worker_of(rdonly) is None, "no worker is left")
+    wait_for(lambda: not rdonly.call("ReplicationStatus").status.backup_running, "the backup has ended")
     backup(rdonly)
 
 
