@@ -1,5 +1,4 @@
 """Changing the primary: planned, in an emergency, interrupted, and what an old primary does."""
-import threading
 import time
 
 import pytest
@@ -8,46 +7,7 @@ from vtharness import sql, wire
 from vtharness.cluster import shard_of
 from vtharness.faults import Background
 from vtharness.wait import wait_for
-
-
-class Writer(threading.Thread):
-    """Writes through whoever is primary; remembers what was acknowledged."""
-
-    def __init__(self, cluster):
-        super().__init__(daemon=True)
-        self.cluster, self.acknowledged, self._ends = cluster, [], threading.Event()
-        self.target = None
-        self.start()
-
-    def run(self):
-        number = 1_000_000
-        while not self._ends.is_set():
-            number += 1
-            try:
-                self.cluster.tablets[self.target].sql(
-                    f"INSERT INTO t (id, v) VALUES ({number}, 'w')", user="vt_app",
-                    database=self.cluster.database, deadline=20)
-                self.acknowledged.append(number)
-            except (sql.SqlError, KeyError):
-                self.target = self._find()
-                time.sleep(0.05)
-
-    def _find(self):
-        try:
-            return self.cluster.shard_record().primary_alias.uid
-        except (wire.RpcError, KeyError):
-            return None
-
-    def end(self):
-        self._ends.set()
-        self.join(60)
-        return self.acknowledged
-
-
-def lost(tablet, numbers):
-    have = {int(row[0]) for row in tablet.sql("SELECT id FROM t WHERE id > 1000000",
-                                              database=tablet.cluster.database)}
-    return sorted(set(numbers) - have)
+from vtharness.writer import Writer, lost
 
 
 def planned(cluster, elect, code=0):
@@ -85,12 +45,11 @@ def shard(run, flavor):
 def test_planned_reparents_under_a_writer_lose_no_acknowledged_write(run, flavor):
     cluster, first, (second, _) = shard_of(run, flavor, ("replica", "replica", "replica"), "semi_sync")
     writer = Writer(cluster)
-    wait_for(lambda: len(writer.acknowledged) > 20, "writes arrive")
+    writer.wait_more()
     for elect in (second, first, second):
-        before = len(writer.acknowledged)
         planned(cluster, elect)
         settled(cluster, elect)
-        wait_for(lambda before=before: len(writer.acknowledged) > before + 20, "writes arrive again")
+        writer.wait_more()
     acknowledged = writer.end()
     assert lost(second, acknowledged) == []
     for tablet in cluster.tablets.values():
