@@ -1,5 +1,5 @@
 /* Latency of one unary method on a kept connection and on fresh ones.
- * rpc_bench HOST:PORT Ping|FullStatus COUNT kept|fresh
+ * rpc_bench HOST:PORT Ping|FullStatus|ExecuteFetchAsDba COUNT kept|fresh
  * prints "p50 p90 p99" in microseconds. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -76,12 +76,19 @@ find_method(const char *name)
     static Tabletmanagerdata__PingRequest ping = TABLETMANAGERDATA__PING_REQUEST__INIT;
     static Tabletmanagerdata__FullStatusRequest full_status =
         TABLETMANAGERDATA__FULL_STATUS_REQUEST__INIT;
+    static Tabletmanagerdata__ExecuteFetchAsDbaRequest fetch =
+        TABLETMANAGERDATA__EXECUTE_FETCH_AS_DBA_REQUEST__INIT;
     static const struct method methods[] = {
         {"Ping", SERVICE "Ping", &ping.base, &tabletmanagerdata__ping_response__descriptor},
         {"FullStatus", SERVICE "FullStatus", &full_status.base,
          &tabletmanagerdata__full_status_response__descriptor},
+        {"ExecuteFetchAsDba", SERVICE "ExecuteFetchAsDba", &fetch.base,
+         &tabletmanagerdata__execute_fetch_as_dba_response__descriptor},
     };
+    static uint8_t query[] = "SELECT 1";
     ping.payload = (char *)"payload";
+    fetch.query = (ProtobufCBinaryData){sizeof query - 1, query};
+    fetch.max_rows = 1;
     for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)
         if (strcmp(name, methods[i].name) == 0)
             return &methods[i];
@@ -102,7 +109,8 @@ main(int argc, char **argv)
     const struct method *method = argc == 5 ? find_method(argv[2]) : NULL;
     size_t count = argc == 5 ? strtoul(argv[3], NULL, 10) : 0;
     if (method == NULL || count == 0 || count > 10000000) {
-        fprintf(stderr, "usage: rpc_bench HOST:PORT Ping|FullStatus COUNT kept|fresh\n");
+        fprintf(stderr, "usage: rpc_bench HOST:PORT Ping|FullStatus|ExecuteFetchAsDba COUNT"
+                        " kept|fresh\n");
         return 2;
     }
     struct rpc_pump *pump = NULL;
