@@ -114,11 +114,45 @@ action_init_replica(struct tablet_context *context, struct cancel *cancel,
     return reparent_journal_wait(dba.db, cancel, context->identity->sidecar, time_created_ns);
 }
 
+/* As it was before the stop: a replica whose promotion did not begin is a replica. */
+static void
+resume_replication(struct tablet_context *context, const struct replication_status *before)
+{
+    CLEANUP(cancel_unrefp) struct cancel *own = dba_own_cancel(context);
+    CLEANUP(dba_done) struct dba dba = {0};
+    struct error *error = dba_take(context, own, &dba);
+    if (error == NULL && replication_status_io_is_healthy(before))
+        error = step_start(context, dba.db, own);
+    else if (error == NULL && before->sql_state == REPLICATION_RUNNING)
+        error = db_execute(dba.db, own, db_dialect(dba.db)->start_sql_thread);
+    log_error_take(LOG_LEVEL_WARN, "actions", error,
+                   "the promotion did not begin and replication could not be started again");
+}
+
+static struct error *
+stop_for_promotion(struct tablet_context *context, struct db *db, struct cancel *cancel)
+{
+    struct replication_status before = {0};
+    struct error *error = replication_status_read(db, cancel, &before);
+    bool is_replica = error == NULL;
+    if (error_is_not_a_replica(error)) {
+        error_free(error);
+        error = NULL;
+    }
+    if (error == NULL)
+        error = step_stop(context, db, cancel);
+    if (error == NULL)
+        error = cancel_check(cancel);
+    if (error != NULL && is_replica)
+        resume_replication(context, &before);
+    replication_status_done(&before);
+    return error;
+}
+
 /* A fresh binary log begins with the new term; LOCAL keeps the statement itself out of it. */
 static struct error *
-leave_source(struct tablet_context *context, struct db *db, struct cancel *cancel)
+leave_source(struct db *db, struct cancel *cancel)
 {
-    TRY(step_stop(context, db, cancel));
     TRY(replication_reset_parameters(db, cancel));
     return db_execute(db, cancel, "FLUSH LOCAL BINARY LOGS");
 }
@@ -132,12 +166,16 @@ action_promote_replica(struct tablet_context *context, struct cancel *cancel, bo
     TRY(dba_take(context, cancel, &dba));
     enum semi_sync_action action;
     TRY(semi_sync_action_of(dba.db, cancel, semi_sync, &action));
-    TRY(leave_source(context, dba.db, cancel));
+    TRY(stop_for_promotion(context, dba.db, cancel));
+    /* It runs through from here: when the caller goes away between the source's removal and the
+     * new type, nobody would ever make a replica of this tablet again. */
+    CLEANUP(cancel_unrefp) struct cancel *own = dba_own_cancel(context);
+    TRY(leave_source(dba.db, own));
     CLEANUP(freep) char *position = NULL;
-    TRY(step_executed_text(dba.db, cancel, &position));
+    TRY(step_executed_text(dba.db, own, &position));
     /* Before the first write: no transaction of this term may be acknowledged by nobody. */
-    TRY(semi_sync_fix(dba.db, cancel, action, true));
-    TRY(step_change_type(context, cancel, TOPODATA__TABLET_TYPE__PRIMARY, TABLET_SET_READ_WRITE,
+    TRY(semi_sync_fix(dba.db, own, action, true));
+    TRY(step_change_type(context, own, TOPODATA__TABLET_TYPE__PRIMARY, TABLET_SET_READ_WRITE,
                          SEMI_SYNC_NONE));
     step_end_demotion(context);
     *ret_position = position;
