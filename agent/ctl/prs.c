@@ -361,6 +361,32 @@ check_avoided(const struct prs *prs, bool *ret_is_done)
     return NULL;
 }
 
+/* An action that a tablet has under way may be about to change who is primary: an earlier promotion
+ * whose caller went away. This waits until it is over. */
+static void
+settle_one(size_t index, void *data)
+{
+    struct prs *prs = data;
+    struct error *error = ctl_call(prs->ctl, prs->view.tablets.items[index], "RefreshState", NULL,
+                                   prs->ctl->cancel, remote_ms(prs), NULL);
+    error_free(error); /* who does not answer is told of by reach_all */
+}
+
+/* Then the records are read anew. */
+static struct error *
+settle_all(struct prs *prs)
+{
+    if (prs->options->is_dry_run)
+        return NULL;
+    parallel_run(prs->view.tablets.count, settle_one, prs);
+    struct tablet_list fresh = {0};
+    TRY(topo_list_shard_tablets(prs->ctl->topo, prs->ctl->cancel, prs->view.keyspace,
+                                prs->view.shard, &fresh));
+    tablet_list_done(&prs->view.tablets);
+    prs->view.tablets = fresh;
+    return NULL;
+}
+
 static struct error *
 open_prs(struct prs *prs)
 {
@@ -373,6 +399,7 @@ open_prs(struct prs *prs)
                              tablet_alias_is_zero(&prs->options->avoid_primary) ? "<nil>" : avoid);
     TRY(shard_view_open(prs->ctl, prs->options->shard_name,
                         prs->options->is_dry_run ? NULL : action, &prs->view));
+    TRY(settle_all(prs));
     prs->avoid = prs->options->avoid_primary;
     if (tablet_alias_is_zero(&prs->avoid) && tablet_alias_is_zero(&prs->options->new_primary))
         prs->avoid = tablet_alias_of(prs->view.record->primary_alias);
