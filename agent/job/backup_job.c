@@ -107,7 +107,11 @@ backup_copy_files(struct backup_job *job)
     options.rate_bytes_per_second = context->backup->rate_bytes_per_second;
     options.allows_corrupt_pages = context->backup->allows_corrupt_pages;
     job_say(&job->run, LINE_INFO, "copying the server's files to backup '%s'", job->backup_name);
-    return job_work(&job->run, &options, job->run.cancel);
+    int64_t start_ms = clock_monotonic_ms();
+    TRY(job_work(&job->run, &options, job->run.cancel));
+    job_say(&job->run, LINE_INFO, "the files are copied after %.2f s",
+            (double)(clock_monotonic_ms() - start_ms) / 1000.0);
+    return NULL;
 }
 
 /* ---- Which way ---- */
