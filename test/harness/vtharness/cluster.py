@@ -25,8 +25,8 @@ class Answer:
 
 class Cluster:
     def __init__(self, run, flavor, cell="zone1", keyspace="commerce", shard="0", prefix="",
-                 small=SMALL_SERVER, uses_template=True, agent_flags=()):
-        self.agent_flags = tuple(agent_flags)
+                 small=SMALL_SERVER, uses_template=True, agent_flags=(), security=None):
+        self.agent_flags, self.security = tuple(agent_flags), security
         self.uses_template, self.small = uses_template, small
         self.run, self.flavor, self.prefix = run, flavor, prefix
         run.claim(prefix)
@@ -37,7 +37,8 @@ class Cluster:
         extra = run.write(f"{prefix}extra.cnf", small)
         self.server_env = {"VTDATAROOT": self.data_root, "EXTRA_MY_CNF": extra,
                            "VT_MYSQL_ROOT": servers.reachable_root(flavor, run)}
-        self.glob, self.cell = Etcd(run, f"{prefix}global"), Etcd(run, f"{prefix}{cell}")
+        self.glob = Etcd(run, f"{prefix}global", security)
+        self.cell = Etcd(run, f"{prefix}{cell}", security)
         self.tablets = {}
 
     # ---- topology ----
@@ -49,14 +50,15 @@ class Cluster:
     def register(self, durability=None):
         """AddCellInfo and CreateKeyspace."""
         self.ctl("AddCellInfo", "--root", f"/vitess/{self.cell_name}", "--server-address",
-                 f"http://{self.cell.address}", self.cell_name)
+                 self.cell.url, self.cell_name)
         policy = [f"--durability-policy={durability}"] if durability else []
         self.ctl("CreateKeyspace", *policy, self.keyspace)
         return self
 
     def topology_flags(self):
         return ["--topo-implementation=etcd2", f"--topo-global-server-address={self.glob.address}",
-                f"--topo-global-root={GLOBAL_ROOT}"]
+                f"--topo-global-root={GLOBAL_ROOT}",
+                *(self.security.topology_flags() if self.security else [])]
 
     def storage_flags(self):
         return ["--backup-storage-implementation=file", f"--file-backup-storage-root={self.backup_root}"]
@@ -129,7 +131,8 @@ class Cluster:
 
     # ---- command line ----
     def ctl_argv(self, *words):
-        return [self.run.vtagent(), "ctl", *self.topology_flags(), *self.storage_flags(), *words]
+        return [self.run.vtagent(), "ctl", *self.topology_flags(), *self.storage_flags(),
+                *(self.security.client_flags() if self.security else []), *words]
 
     def ctl(self, *words, code=0, deadline=180):
         """Runs one verb; CtlError unless it ends with `code` (None: any)."""

@@ -7,17 +7,21 @@ from vtharness.wait import wait_for
 
 
 class Etcd:
-    def __init__(self, run, name):
+    def __init__(self, run, name, security=None):
+        self._security = security
         self.name, self.client_port, self.peer_port = name, free_port(), free_port()
         self.address = f"127.0.0.1:{self.client_port}"
-        client, peer = f"http://{self.address}", f"http://127.0.0.1:{self.peer_port}"
+        scheme = "https" if security else "http"
+        self.url = client = f"{scheme}://{self.address}"
+        peer = f"http://127.0.0.1:{self.peer_port}"
         self.process = None
         self._run, self._argv = run, [
             "etcd", "--name", name, "--data-dir", f"{run.folder('etcd')}/{name}",
             "--listen-client-urls", client, "--advertise-client-urls", client,
             "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer,
             "--initial-cluster", f"{name}={peer}", "--initial-cluster-state", "new",
-            "--heartbeat-interval", "500", "--election-timeout", "5000", "--logger", "zap"]
+            "--heartbeat-interval", "500", "--election-timeout", "5000", "--logger", "zap",
+            *(security.etcd_flags() if security else [])]
 
     def start(self):
         if self.process is None:
@@ -30,14 +34,19 @@ class Etcd:
     def stop(self):
         self.process.kill()
 
+    def _channel(self):
+        return wire.Channel(self.address, self._security.etcd_credentials if self._security else None)
+
     def is_healthy(self):
+        if self._security:
+            return self.files() is not None
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         with opener.open(f"http://{self.address}/health", timeout=5) as answer:
             return b'"true"' in answer.read()
 
     def _range(self, **fields):
         request = wire.message("etcd", "RangeRequest")(**fields)
-        with wire.Channel(self.address) as channel:
+        with self._channel() as channel:
             return channel.unary("/etcdserverpb.KV/Range", request,
                                  wire.message("etcd", "RangeResponse"), 20)
 
@@ -54,13 +63,13 @@ class Etcd:
         return found[0]
 
     def put(self, key, value):
-        with wire.Channel(self.address) as channel:
+        with self._channel() as channel:
             channel.unary("/etcdserverpb.KV/Put",
                           wire.message("etcd", "PutRequest")(key=key.encode(), value=value),
                           wire.message("etcd", "PutResponse"), 20)
 
     def delete(self, key):
-        with wire.Channel(self.address) as channel:
+        with self._channel() as channel:
             channel.unary("/etcdserverpb.KV/DeleteRange",
                           wire.message("etcd", "DeleteRangeRequest")(key=key.encode()),
                           wire.message("etcd", "DeleteRangeResponse"), 20)

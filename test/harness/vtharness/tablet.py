@@ -30,7 +30,8 @@ class Tablet:
                                   self._supervisor_argv(supervisor_flags), cluster.server_env)
         self.agent = Process(cluster.run, self._name("tablet"),
                              self._agent_argv(agent_flags, restores), cluster.server_env)
-        self.manager = wire.tablet_manager(self.grpc_port)
+        self.manager = wire.tablet_manager(self.grpc_port, **(
+            cluster.security.channel() if cluster.security else {}))
 
     def _name(self, face):
         return f"{self.cluster.prefix}{face}-{self.uid}"
@@ -58,7 +59,8 @@ class Tablet:
             f"--init-shard={cluster.shard}", f"--init-tablet-type={self.kind}",
             f"--port={self.http_port}", f"--grpc-port={self.grpc_port}",
             f"--mysqlctl-socket={self.control_socket}",
-            *(["--restore-from-backup"] if restores else []), *cluster.agent_flags, *flags])
+            *(["--restore-from-backup"] if restores else []),
+            *(cluster.security.agent_flags() if cluster.security else []), *cluster.agent_flags, *flags])
 
     # ---- life ----
     def start(self, waits=True):

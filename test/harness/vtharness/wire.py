@@ -50,11 +50,23 @@ def _method(service_file, service, method):
     return path, described.input_type._concrete_class, described.output_type._concrete_class
 
 
-class Channel:
-    """One kept connection."""
+def credentials(authority, certificate=None, key=None):
+    """Of a TLS client, from the files' present contents."""
+    def text(path):
+        if path is None:
+            return None
+        with open(path, "rb") as file:
+            return file.read()
+    return grpc.ssl_channel_credentials(text(authority), text(key), text(certificate))
 
-    def __init__(self, target):
-        self._channel = grpc.insecure_channel(target, options=_OPTIONS)
+
+class Channel:
+    """One kept connection; `tls` makes the credentials when it connects, `user` is (name, password)."""
+
+    def __init__(self, target, tls=None, user=None):
+        self._channel = grpc.secure_channel(target, tls(), options=_OPTIONS) if tls else (
+            grpc.insecure_channel(target, options=_OPTIONS))
+        self._metadata = (("username", user[0]), ("password", user[1])) if user else None
 
     def __enter__(self):
         return self
@@ -68,30 +80,30 @@ class Channel:
     def unary(self, path, request, response_class, timeout):
         call = self._channel.unary_unary(path, request_serializer=lambda sent: sent.SerializeToString(),
                                          response_deserializer=response_class.FromString)
-        return call(request, timeout=timeout, wait_for_ready=False)
+        return call(request, timeout=timeout, wait_for_ready=False, metadata=self._metadata)
 
     def raw(self, path, body, timeout):
         """Bytes in, bytes out: for what the stubs would not send."""
-        return self._channel.unary_unary(path)(body, timeout=timeout)
+        return self._channel.unary_unary(path)(body, timeout=timeout, metadata=self._metadata)
 
     def future(self, path, request, response_class, timeout):
         call = self._channel.unary_unary(path, request_serializer=lambda sent: sent.SerializeToString(),
                                          response_deserializer=response_class.FromString)
-        return call.future(request, timeout=timeout)
+        return call.future(request, timeout=timeout, metadata=self._metadata)
 
     def stream(self, path, request, response_class, timeout):
         call = self._channel.unary_stream(path,
                                           request_serializer=lambda sent: sent.SerializeToString(),
                                           response_deserializer=response_class.FromString)
-        return call(request, timeout=timeout)
+        return call(request, timeout=timeout, metadata=self._metadata)
 
 
 class Service:
     """A service's methods by name: service.call("Ping", payload="x")."""
 
-    def __init__(self, target, file, name):
-        self.target, self._file, self._name = target, file, name
-        self.channel = Channel(target)
+    def __init__(self, target, file, name, **security):
+        self.target, self._file, self._name, self._security = target, file, name, security
+        self.channel = Channel(target, **security)
 
     def close(self):
         self.channel.close()
@@ -99,7 +111,7 @@ class Service:
     def reconnect(self):
         """A fresh connection: after the other side was restarted."""
         self.channel.close()
-        self.channel = Channel(self.target)
+        self.channel = Channel(self.target, **self._security)
 
     def methods(self):
         return sorted(module(self._file).DESCRIPTOR.services_by_name[self._name].methods_by_name)
@@ -121,8 +133,8 @@ class Service:
         return [answer.event.value for answer in self.stream(method, timeout, **fields)]
 
 
-def tablet_manager(port):
-    return Service(f"127.0.0.1:{port}", "tabletmanagerservice", "TabletManager")
+def tablet_manager(port, **security):
+    return Service(f"127.0.0.1:{port}", "tabletmanagerservice", "TabletManager", **security)
 
 
 def mysqlctl(socket_path):

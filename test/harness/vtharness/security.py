@@ -1,0 +1,89 @@
+"""Certificates and passwords of a shard in which nothing is open: etcd and tablets demand both."""
+import json
+import os
+import subprocess
+
+from vtharness import wire
+
+
+def _openssl(*words):
+    done = subprocess.run(["openssl", *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          stdin=subprocess.DEVNULL, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stdout
+
+
+class Authority:
+    """Signs certificates for 127.0.0.1, valid as server and as client."""
+
+    def __init__(self, run, name):
+        self._run, self._name, self._folder = run, name, run.folder("tls")
+        self.certificate, self._key = self._path(f"{name}.crt"), self._path(f"{name}.key")
+        _openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                 "-days", "2", "-subj", f"/CN={name}", "-keyout", self._key, "-out", self.certificate)
+
+    def _path(self, name):
+        return os.path.join(self._folder, name)
+
+    def issue(self, name):
+        """Writes NAME.crt and NAME.key, over those that are there; their paths."""
+        request, made = self._path(f"{name}.csr"), self._path(f"{name}.new")
+        certificate, key = self._path(f"{name}.crt"), self._path(f"{name}.key")
+        _openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj",
+                 f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost", "-keyout",
+                 f"{made}.key", "-out", request)
+        _openssl("x509", "-req", "-in", request, "-CA", self.certificate, "-CAkey", self._key,
+                 "-CAcreateserial", "-days", "2", "-copy_extensions", "copy", "-out", made)
+        self._run.user.give(f"{made}.key")
+        os.replace(f"{made}.key", key)
+        os.replace(made, certificate)
+        return certificate, key
+
+
+class Security:
+    """Mutual TLS to etcd and tablets, a user and a password for every call of a tablet."""
+
+    def __init__(self, run, user=("operator", "correct-horse-7")):
+        self._run, self.user = run, user
+        self.authority, etcd = Authority(run, "authority"), Authority(run, "etcd-authority")
+        self.trusted, self.etcd_trusted = self.authority.certificate, etcd.certificate
+        self.certificate, self.key = self.authority.issue("tablet")
+        self._etcd_server, self._etcd_client = etcd.issue("etcd"), etcd.issue("etcd-client")
+        self.set_users([user])
+        self.client_file = run.write("client.json", json.dumps(
+            {"Username": user[0], "Password": user[1]}), 0o600)
+
+    def set_users(self, users):
+        """Whom the tablets let in."""
+        text = json.dumps([{"Username": name, "Password": password} for name, password in users])
+        made = self._run.write("users.new", text, 0o600)
+        self.users_file = os.path.join(self._run.directory, "users.json")
+        os.replace(made, self.users_file)
+
+    def credentials(self):
+        return wire.credentials(self.trusted, self.certificate, self.key)
+
+    def etcd_credentials(self):
+        return wire.credentials(self.etcd_trusted, *self._etcd_client)
+
+    def channel(self):
+        """How the tests call a tablet."""
+        return {"tls": self.credentials, "user": self.user}
+
+    def etcd_flags(self):
+        return ["--cert-file", self._etcd_server[0], "--key-file", self._etcd_server[1],
+                "--client-cert-auth", "--trusted-ca-file", self.etcd_trusted]
+
+    def topology_flags(self):
+        certificate, key = self._etcd_client
+        return [f"--topo-etcd-tls-cert={certificate}", f"--topo-etcd-tls-key={key}",
+                f"--topo-etcd-tls-ca={self.etcd_trusted}"]
+
+    def client_flags(self):
+        return [f"--tablet-manager-grpc-cert={self.certificate}",
+                f"--tablet-manager-grpc-key={self.key}", f"--tablet-manager-grpc-ca={self.trusted}",
+                f"--grpc-auth-static-client-creds={self.client_file}"]
+
+    def agent_flags(self):
+        return [*self.client_flags(), f"--grpc-cert={self.certificate}", f"--grpc-key={self.key}",
+                f"--grpc-ca={self.trusted}", "--grpc-auth-mode=static",
+                f"--grpc-auth-static-password-file={self.users_file}"]
