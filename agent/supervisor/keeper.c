@@ -134,8 +134,8 @@ tolerate_slow_start(struct keeper *keeper, struct error *take_error)
     return NULL;
 }
 
-struct error *
-keeper_boot(struct keeper *keeper)
+static struct error *
+boot(struct keeper *keeper)
 {
     keeper_load_config(keeper);
     bool is_initialising = file_exists(keeper->layout->initialise_marker);
@@ -154,6 +154,14 @@ keeper_boot(struct keeper *keeper)
         TRY(tolerate_slow_start(keeper, error));
     }
     keeper->wants_running = !keeper->mysqld.has_arguments;
+    return NULL;
+}
+
+struct error *
+keeper_boot(struct keeper *keeper)
+{
+    TRY(boot(keeper));
+    atomic_store(&keeper->is_booted, true);
     return NULL;
 }
 

@@ -65,6 +65,7 @@ char *keeper_config_text(const struct keeper *keeper);
 
 /* What others may know. Any thread but the loop's callers wait for it. */
 struct keeper_status {
+    bool is_booted; /* the first start is over: from now on a death is answered by another start */
     int64_t pid, restarts;
     char *last_exit; /* never NULL */
     char *socket;

@@ -2,6 +2,8 @@
 #ifndef VTAGENT_SUPERVISOR_KEEPER_PRIVATE_H
 #define VTAGENT_SUPERVISOR_KEEPER_PRIVATE_H
 
+#include <stdatomic.h>
+
 #include "agent/supervisor/keeper.h"
 #include "agent/supervisor/mysqld.h"
 #include "agent/supervisor/restart_limit.h"
@@ -16,6 +18,7 @@ struct keeper {
     /* action worker */
     struct mysqld mysqld;
     bool wants_running; /* a death is answered by a start */
+    atomic_bool is_booted;
     struct restart_limit limit;
     /* quick worker */
     bool was_probed;

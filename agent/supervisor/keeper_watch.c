@@ -117,7 +117,9 @@ copy_status(void *data)
 {
     const struct status_request *request = data;
     const struct keeper_status *status = &request->keeper->status;
-    *request->target = (struct keeper_status){.pid = status->pid,
+    bool is_booted = atomic_load(&request->keeper->is_booted);
+    *request->target = (struct keeper_status){.is_booted = is_booted,
+                                              .pid = status->pid,
                                               .restarts = status->restarts,
                                               .last_exit = xstrdup(status->last_exit),
                                               .socket = xstrdup(status->socket)};

@@ -14,7 +14,7 @@
 static bool
 answers(struct keeper *keeper, const struct keeper_status *status)
 {
-    if (status->pid == 0)
+    if (!status->is_booted || status->pid == 0)
         return false;
     CLEANUP(cancel_unrefp)
     struct cancel *cancel = cancel_new(clock_monotonic_ms() + ANSWER_WAIT_MS);
