@@ -161,13 +161,20 @@ loop_run(struct loop *loop)
     run_tasks(loop);
 }
 
+/* Makes libevent look into the mailbox. */
+static void
+wake(struct loop *loop)
+{
+    uint64_t one = 1;
+    ssize_t ignored = write(loop->mailbox_descriptor, &one, sizeof(one));
+    (void)ignored;
+}
+
 void
 loop_stop(struct loop *loop)
 {
     atomic_store(&loop->is_stopping, true);
-    uint64_t one = 1;
-    ssize_t ignored = write(loop->mailbox_descriptor, &one, sizeof(one));
-    (void)ignored;
+    wake(loop);
 }
 
 void
@@ -179,9 +186,7 @@ loop_post(struct loop *loop, const char *name, loop_function function, void *dat
     *loop->last = task;
     loop->last = &task->next;
     pthread_mutex_unlock(&loop->lock);
-    uint64_t one = 1;
-    ssize_t ignored = write(loop->mailbox_descriptor, &one, sizeof(one));
-    (void)ignored;
+    wake(loop);
 }
 
 struct waiting_call {
@@ -227,9 +232,7 @@ loop_call(struct loop *loop, const char *name, loop_function function, void *dat
     pthread_mutex_init(&call.lock, NULL);
     pthread_cond_init(&call.done, NULL);
     if (queue_call(loop, task)) {
-        uint64_t one = 1;
-        ssize_t ignored = write(loop->mailbox_descriptor, &one, sizeof(one));
-        (void)ignored;
+        wake(loop);
         pthread_mutex_lock(&call.lock);
         while (!call.is_done)
             pthread_cond_wait(&call.done, &call.lock);
