@@ -130,12 +130,6 @@ rpc_pump_queue(struct rpc_pump *pump)
     return pump->queue;
 }
 
-bool
-rpc_pump_is_current(const struct rpc_pump *pump)
-{
-    return pthread_equal(pthread_self(), pump->thread) != 0;
-}
-
 void
 rpc_tag_release(struct rpc_tag *tag)
 {

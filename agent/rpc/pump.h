@@ -18,7 +18,6 @@ struct rpc_tag {
     ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
 grpc_completion_queue *rpc_pump_queue(struct rpc_pump *pump);
-bool rpc_pump_is_current(const struct rpc_pump *pump);
 
 /* To be called right before a tag is given to the core. */
 void rpc_tag_release(struct rpc_tag *tag);

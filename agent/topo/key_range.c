@@ -50,20 +50,6 @@ key_range_intersects(const Topodata__KeyRange *a, const Topodata__KeyRange *b)
     return a == NULL || b == NULL || (starts_before_end(a, b) && starts_before_end(b, a));
 }
 
-Topodata__KeyRange *
-key_range_copy(const Topodata__KeyRange *range)
-{
-    if (range == NULL)
-        return NULL;
-    Topodata__KeyRange *copy = xmalloc(sizeof(*copy));
-    topodata__key_range__init(copy);
-    copy->start.len = range->start.len;
-    copy->start.data = range->start.len == 0 ? NULL : xmemdup(range->start.data, range->start.len);
-    copy->end.len = range->end.len;
-    copy->end.data = range->end.len == 0 ? NULL : xmemdup(range->end.data, range->end.len);
-    return copy;
-}
-
 static int
 hex_value(char digit)
 {

@@ -14,9 +14,8 @@ void record_freep(void *pointer_to_message);
 void record_set_string(char **field, const char *text); /* NULL: "" */
 struct tablet_alias;
 void record_set_alias(Topodata__TabletAlias **field, const struct tablet_alias *alias);
-void record_set_time(Vttime__Time **field, int64_t wall_ns);         /* 0: clears the field */
-int64_t record_time_ns(const Vttime__Time *time);                    /* NULL: 0 */
-Topodata__KeyRange *key_range_copy(const Topodata__KeyRange *range); /* NULL: NULL */
+void record_set_time(Vttime__Time **field, int64_t wall_ns); /* 0: clears the field */
+int64_t record_time_ns(const Vttime__Time *time);            /* NULL: 0 */
 /* 0 when the record has no such port. */
 int32_t tablet_port(const Topodata__Tablet *tablet, const char *name);
 /* "vt_<keyspace>" unless overridden; caller frees. */
