@@ -1,4 +1,6 @@
-"""Ports of the loopback interface that are free and that the kernel does not give away by itself."""
+"""Ports of the loopback interface that are free and that the kernel does not give away by itself.
+VTAGENT_LANE "i/n": the i-th of n runs at the same time, which keep to ports of their own."""
+import os
 import random
 import socket
 
@@ -26,9 +28,10 @@ def _is_free(port):
 
 def free_port():
     """A port that nobody listens on now and that this process has not handed out before."""
+    lane, lanes = map(int, os.environ.get("VTAGENT_LANE", "0/1").split("/"))
     for _ in range(2000):
         port = random.SystemRandom().randint(LOWEST, _highest())
-        if port not in _taken and _is_free(port):
+        if port % lanes == lane and port not in _taken and _is_free(port):
             _taken.add(port)
             return port
     raise RuntimeError("no free port below the ephemeral range")

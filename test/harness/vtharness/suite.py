@@ -1,11 +1,12 @@
-"""Runs a folder of pytest files, one pytest process per file, and counts them.
+"""Runs a folder of pytest files, one pytest process per file, a few of them at a time, and counts.
 
   test/integration/run [FILE or FILE::TEST ...]
 
-A test that failed is run once more, alone; if it passes then, that is said, and counts as passed: the
-machine was busy, or the test is not good enough. Environment: KEEP=1 keeps the folders of the runs,
-VTAGENT_FLAVORS=mariadb picks servers, VTAGENT_BINARY the program, VTAGENT_BUDGET the seconds that all
-of it may take. Last line: "<suite>: N passed, N failed"."""
+A test that failed is run once more when nothing else runs; if it passes then, that is said, and counts
+as passed: the machine was busy, or the test is not good enough. Environment: KEEP=1 keeps the folders
+of the runs, VTAGENT_FLAVORS=mariadb picks servers, VTAGENT_BINARY the program, VTAGENT_LANES how many
+files run at a time (as many as there are processors), VTAGENT_BUDGET the seconds that all of it may
+take. Last line: "<suite>: N passed, N failed"."""
 import contextlib
 import os
 import shutil
@@ -13,6 +14,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import xml.etree.ElementTree as tree
 
@@ -20,6 +22,7 @@ from vtharness import servers
 from vtharness.process import end_pids, pids_with_environment
 
 MOST_SECONDS_PER_FILE = 1500
+running = set()
 
 
 class Outcome:
@@ -53,6 +56,7 @@ def clean_up(child, marker):
         child.wait()
     if os.environ.get("KEEP") != "1":
         end_pids(pids_with_environment(marker))
+    running.discard((child, marker))
 
 
 @contextlib.contextmanager
@@ -67,52 +71,34 @@ def session_folder():
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def run_pytest(folder, targets, name, seconds):
-    """One pytest process in its own group; everything it started ends with it."""
+def run_pytest(folder, targets, name, seconds, lane):
+    """One pytest process in its own group; everything it started ends with it. Its output is printed
+    at its end, in one piece."""
     outcome = Outcome()
-    marker = f"VTAGENT_TEST_SESSION={os.getpid()}-{time.monotonic_ns()}"
-    with session_folder() as session:
+    marker = f"VTAGENT_TEST_SESSION={os.getpid()}-{lane}-{time.monotonic_ns()}"
+    with session_folder() as session, tempfile.TemporaryFile() as output:
         environment = dict(os.environ, PYTHONDONTWRITEBYTECODE="1", TMPDIR=session,
-                           VTAGENT_TEST_SESSION=marker.split("=")[1])
+                           VTAGENT_TEST_SESSION=marker.split("=")[1], VTAGENT_LANE=f"{lane}/{lanes()}")
         report = os.path.join(session, "report.xml")
         argv = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=short",
                 "--color=no", "-o", "junit_family=xunit1", "--junitxml", report,
                 "-c", os.path.join(folder, "pytest.ini"), *targets]
-        child = subprocess.Popen(argv, cwd=folder, env=environment, start_new_session=True)
+        child = subprocess.Popen(argv, cwd=folder, env=environment, start_new_session=True,
+                                 stdout=output, stderr=subprocess.STDOUT)
+        running.add((child, marker))
         try:
-            code = child.wait(seconds)
+            code = child.wait(max(1.0, seconds))
         except subprocess.TimeoutExpired:
-            print(f"{name}: no end within {seconds:.0f} s", flush=True)
             code = -1
         finally:
             clean_up(child, marker)
         read_report(report, outcome, name)
         if code not in (0, 1, 5) and not outcome.failed:
             outcome.failed.append(name)
+        output.seek(0)
+        ending = f"{name}: no end within {seconds:.0f} s\n" if code == -1 else ""
+        print(output.read().decode(errors="replace") + ending, end="", flush=True)
     return outcome
-
-
-def run_file(folder, name, targets, seconds):
-    """A file and, once more, what failed in it."""
-    start = time.monotonic()
-    first = run_pytest(folder, targets, name, seconds)
-    noisy = []
-    if first.failed:
-        print(f"{name}: once more, alone: {', '.join(first.failed)}", flush=True)
-        left = max(120.0, seconds - (time.monotonic() - start))
-        for node in list(first.failed):
-            again = run_pytest(folder, [node], name, left)
-            if not again.failed and again.passed:
-                print(f"{node}: passed on the second run (machine noise)", flush=True)
-                first.failed.remove(node)
-                if node == name:
-                    first.passed = [*first.passed, *again.passed]
-                else:
-                    first.passed.append(node)
-                noisy.append(node)
-    print(f"{name}: {len(first.passed)} passed, {len(first.failed)} failed, {len(first.skipped)} skipped,"
-          f" {time.monotonic() - start:.0f} s", flush=True)
-    return first, noisy
 
 
 def chosen(folder, arguments):
@@ -127,34 +113,91 @@ def chosen(folder, arguments):
     return files
 
 
-def run_files(folder, files, budget, start):
-    passed, failed, noisy = [], [], []
-    for name, targets in files.items():
-        left = budget - (time.monotonic() - start)
-        if left <= 0:
-            print(f"{name}: not run, the budget of {budget:.0f} s is used up", flush=True)
-            failed.append(name)
-            continue
-        outcome, again = run_file(folder, name, targets, min(left, MOST_SECONDS_PER_FILE))
-        passed, failed, noisy = passed + outcome.passed, failed + outcome.failed, noisy + again
-    return passed, failed, noisy
+class Suite:
+    """The files of one run; the lanes take the next one as they get free."""
+
+    def __init__(self, folder, files, budget):
+        self.folder, self.budget, self.start = folder, budget, time.monotonic()
+        self.lock = threading.Lock()
+        size = {name: os.path.getsize(os.path.join(folder, name))
+                for name in files if os.path.exists(os.path.join(folder, name))}
+        self.waiting = sorted(files.items(), key=lambda item: -size.get(item[0], 0))
+        self.threads, self.passed, self.failed, self.noisy = [], [], [], []
+
+    def left(self):
+        return self.budget - (time.monotonic() - self.start)
+
+    def run_one(self, name, targets, lane):
+        if self.left() <= 0:
+            print(f"{name}: not run, the budget of {self.budget:.0f} s is used up", flush=True)
+            self.failed.append(name)
+            return
+        start = time.monotonic()
+        outcome = run_pytest(self.folder, targets, name, min(self.left(), MOST_SECONDS_PER_FILE), lane)
+        print(f"{name}: {len(outcome.passed)} passed, {len(outcome.failed)} failed,"
+              f" {len(outcome.skipped)} skipped, {time.monotonic() - start:.0f} s", flush=True)
+        with self.lock:
+            self.passed += outcome.passed
+            self.failed += outcome.failed
+
+    def run_lane(self, lane):
+        while True:
+            with self.lock:
+                if not self.waiting:
+                    return
+                name, targets = self.waiting.pop(0)
+            self.run_one(name, targets, lane)
+
+    def run_again(self, node):
+        """What failed, once more, with nothing beside it."""
+        print(f"once more, alone: {node}", flush=True)
+        again = run_pytest(self.folder, [node], node.split("::")[0], max(120.0, self.left()), 0)
+        if again.failed or not again.passed:
+            return
+        print(f"{node}: passed on the second run (machine noise)", flush=True)
+        self.failed.remove(node)
+        self.passed += again.passed
+        self.noisy.append(node)
+
+    def run(self):
+        self.threads = [threading.Thread(target=self.run_lane, args=(lane,), daemon=True)
+                        for lane in range(lanes())]
+        for thread in self.threads:
+            thread.start()
+        for thread in self.threads:
+            thread.join()
+        for node in list(self.failed):
+            self.run_again(node)
+
+    def end(self, *_):
+        """Told to end (SIGTERM): so does everything that runs."""
+        self.waiting.clear()
+        for child, marker in list(running):
+            clean_up(child, marker)
+        for thread in self.threads:
+            thread.join(20)
+        sys.exit(1)
+
+
+def lanes():
+    return int(os.environ.get("VTAGENT_LANES", "0")) or os.cpu_count() or 1
 
 
 def main(folder, suite):
     """Runs what argv[1:] names below `folder`; the exit status."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     budget = float(os.environ.get("VTAGENT_BUDGET", "5400"))
-    start = time.monotonic()
-    print(f"{suite} tests: servers {servers.flavors()}, at most {budget:.0f} s", flush=True)
+    print(f"{suite} tests: servers {servers.flavors()}, {lanes()} files at a time, at most {budget:.0f} s",
+          flush=True)
     with tempfile.TemporaryDirectory(prefix="vta-templates-") as templates:
         os.chmod(templates, 0o755)
         os.environ["VTAGENT_TEMPLATES"] = templates
-        passed, failed, noisy = run_files(folder, chosen(folder, sys.argv[1:]), budget, start)
-    for node in noisy:
+        files = Suite(folder, chosen(folder, sys.argv[1:]), budget)
+        signal.signal(signal.SIGTERM, files.end)
+        files.run()
+    for node in files.noisy:
         print(f"passed on the second run: {node}")
-    for node in failed:
+    for node in files.failed:
         print(f"failed: {node}")
-    print(f"took {time.monotonic() - start:.0f} s of {budget:.0f} s")
-    print(f"{suite}: {len(passed)} passed, {len(failed)} failed", flush=True)
-    return 1 if failed or not passed else 0
-
+    print(f"took {time.monotonic() - files.start:.0f} s of {budget:.0f} s")
+    print(f"{suite}: {len(files.passed)} passed, {len(files.failed)} failed", flush=True)
+    return 1 if files.failed or not files.passed else 0
