@@ -38,7 +38,7 @@ LIBRARIES := $(foreach folder,$(FOLDERS),$(call lib_of,$(folder)))
 BINARY := $(OUT)/vtagent
 
 .PHONY: all setup help lint format check check-asan check-tsan check-integration check-interop test demo \
-    bench bench-vitess fuzz-smoke coverage install clean proto
+    bench bench-vitess check-fault fuzz-smoke coverage install clean proto
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -139,6 +139,8 @@ check-integration: $(BINARY)  ## real servers, real etcd
 	@test/integration/run
 check-interop: $(BINARY)  ## real Vitess programs
 	@test/interop/run
+check-fault: $(BINARY)  ## each system call fails once, each process is killed at random moments
+	@test/fault/run
 fuzz-smoke:  ## every fuzz target for a few seconds
 	@test/fuzz/run
 bench: $(BINARY)  ## the figures of the README

@@ -29,12 +29,42 @@ matches_any(const char *name, const char *const *patterns, size_t count)
     return false;
 }
 
-static bool
-is_same_directory(const char *a, const char *b)
+/* A missing path is zeros; what cannot be looked at must not be taken for one that is not there, or
+ * files would be left out silently. */
+static struct error *
+look_at(const char *path, struct stat *ret_status)
 {
-    struct stat first, second;
-    return stat(a, &first) == 0 && stat(b, &second) == 0 && first.st_dev == second.st_dev &&
-           first.st_ino == second.st_ino;
+    *ret_status = (struct stat){.st_mode = 0};
+    if (path == NULL || stat(path, ret_status) == 0 || errno == ENOENT || errno == ENOTDIR)
+        return NULL;
+    return error_from_errno(errno, "look at '%s'", path);
+}
+
+static bool
+is_same(const struct stat *a, const struct stat *b)
+{
+    return a->st_ino != 0 && a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+/* Which of a server's directories are one. */
+struct layout {
+    const struct backup_directories *directories;
+    struct stat data, innodb_data, innodb_log, binary_log, redo;
+    bool data_is_shared; /* InnoDB's files lie among the databases */
+};
+
+static struct error *
+read_layout(const struct backup_directories *directories, struct layout *layout)
+{
+    CLEANUP(freep) char *redo = xasprintf("%s/" REDO_FOLDER, directories->innodb_log);
+    layout->directories = directories;
+    TRY(look_at(directories->data, &layout->data));
+    TRY(look_at(directories->innodb_data, &layout->innodb_data));
+    TRY(look_at(directories->innodb_log, &layout->innodb_log));
+    TRY(look_at(directories->binary_log, &layout->binary_log));
+    TRY(look_at(redo, &layout->redo));
+    layout->data_is_shared = is_same(&layout->innodb_data, &layout->data);
+    return NULL;
 }
 
 /* Adds it if it is a regular file, or a link to one. */
@@ -71,15 +101,15 @@ is_innodb_data_name(const struct backup_directories *directories, const char *na
 }
 
 static struct error *
-add_innodb_data(struct backup_files *files, const struct backup_directories *directories)
+add_innodb_data(struct backup_files *files, const struct layout *layout)
 {
+    const struct backup_directories *directories = layout->directories;
     CLEANUP(strv_done) struct strv names = {.items = NULL};
     TRY(file_list(directories->innodb_data, &names));
-    bool is_shared = is_same_directory(directories->innodb_data, directories->data);
     for (size_t i = 0; i < names.count; i++) {
         const char *name = names.items[i];
         /* Of its own the folder holds nothing but InnoDB's files, whatever their names. */
-        bool is_wanted = is_shared
+        bool is_wanted = layout->data_is_shared
                              ? is_innodb_data_name(directories, name)
                              : !MATCHES(name, temporary_patterns) && !MATCHES(name, log_patterns);
         if (is_wanted)
@@ -89,15 +119,15 @@ add_innodb_data(struct backup_files *files, const struct backup_directories *dir
 }
 
 static struct error *
-add_innodb_log(struct backup_files *files, const struct backup_directories *directories)
+add_innodb_log(struct backup_files *files, const struct layout *layout)
 {
+    const struct backup_directories *directories = layout->directories;
     CLEANUP(strv_done) struct strv names = {.items = NULL};
     CLEANUP(freep) char *redo = xasprintf("%s/" REDO_FOLDER, directories->innodb_log);
-    const char *folder = file_is_directory(redo) ? REDO_FOLDER : NULL;
+    const char *folder = S_ISDIR(layout->redo.st_mode) ? REDO_FOLDER : NULL;
     TRY(file_list(folder != NULL ? redo : directories->innodb_log, &names));
-    bool is_own =
-        folder != NULL || (!is_same_directory(directories->innodb_log, directories->data) &&
-                           !is_same_directory(directories->innodb_log, directories->innodb_data));
+    bool is_own = folder != NULL || (!is_same(&layout->innodb_log, &layout->data) &&
+                                     !is_same(&layout->innodb_log, &layout->innodb_data));
     for (size_t i = 0; i < names.count; i++) {
         if (is_own ? !MATCHES(names.items[i], temporary_patterns)
                    : MATCHES(names.items[i], log_patterns))
@@ -107,36 +137,41 @@ add_innodb_log(struct backup_files *files, const struct backup_directories *dire
 }
 
 static struct error *
-add_data_root(struct backup_files *files, const struct backup_directories *directories,
-              const struct strv *names)
+add_data_root(struct backup_files *files, const struct layout *layout, const struct strv *names)
 {
-    bool is_shared = is_same_directory(directories->innodb_data, directories->data);
+    const struct backup_directories *directories = layout->directories;
     if (strv_contains(names, "mysql.ibd"))
         TRY(add_file(files, "Data", directories->data, NULL, "mysql.ibd"));
     for (size_t i = 0; i < names->count; i++) {
         const char *name = names->items[i];
-        bool is_taken = is_shared && is_innodb_data_name(directories, name);
+        bool is_taken = layout->data_is_shared && is_innodb_data_name(directories, name);
         if (strcmp(name, "mysql.ibd") != 0 && !is_taken && MATCHES(name, root_patterns))
             TRY(add_file(files, "Data", directories->data, NULL, name));
     }
     return NULL;
 }
 
-static bool
-may_be_database(const struct backup_directories *directories, const char *name, const char *path)
+static struct error *
+may_be_database(const struct layout *layout, const char *name, const char *path, bool *ret_may_be)
 {
-    return name[0] != '.' && name[0] != '#' && strcmp(name, "lost+found") != 0 &&
-           file_is_directory(path) && !is_same_directory(path, directories->innodb_data) &&
-           !is_same_directory(path, directories->innodb_log) &&
-           !is_same_directory(path, directories->binary_log);
+    struct stat status;
+    *ret_may_be = false;
+    if (name[0] == '.' || name[0] == '#' || strcmp(name, "lost+found") == 0)
+        return NULL;
+    TRY(look_at(path, &status));
+    *ret_may_be = S_ISDIR(status.st_mode) && !is_same(&status, &layout->innodb_data) &&
+                  !is_same(&status, &layout->innodb_log) && !is_same(&status, &layout->binary_log);
+    return NULL;
 }
 
 static struct error *
-add_database(struct backup_files *files, const struct backup_directories *directories,
-             const char *database)
+add_database(struct backup_files *files, const struct layout *layout, const char *database)
 {
+    const struct backup_directories *directories = layout->directories;
     CLEANUP(freep) char *path = xasprintf("%s/%s", directories->data, database);
-    if (!may_be_database(directories, database, path))
+    bool may_be = false;
+    TRY(may_be_database(layout, database, path, &may_be));
+    if (!may_be)
         return NULL;
     CLEANUP(strv_done) struct strv names = {.items = NULL};
     TRY(file_list(path, &names));
@@ -154,12 +189,14 @@ static struct error *
 add_all(struct backup_files *files, const struct backup_directories *directories)
 {
     CLEANUP(strv_done) struct strv names = {.items = NULL};
+    struct layout layout;
+    TRY(read_layout(directories, &layout));
     TRY(file_list(directories->data, &names));
-    TRY(add_innodb_data(files, directories));
-    TRY(add_innodb_log(files, directories));
-    TRY(add_data_root(files, directories, &names));
+    TRY(add_innodb_data(files, &layout));
+    TRY(add_innodb_log(files, &layout));
+    TRY(add_data_root(files, &layout, &names));
     for (size_t i = 0; i < names.count; i++)
-        TRY(add_database(files, directories, names.items[i]));
+        TRY(add_database(files, &layout, names.items[i]));
     if (files->count == 0)
         return error_new(ERROR_FAILED_PRECONDITION, "no database files in '%s'", directories->data);
     return NULL;

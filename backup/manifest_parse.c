@@ -9,6 +9,7 @@
 #include <jansson.h>
 
 #include "agent/base/clock.h"
+#include "backup/manifest_checksum.h"
 #include "backup/manifest_chunks.h"
 #include "replication/gtid.h"
 
@@ -299,6 +300,10 @@ check_time(const char *key, const char *text)
 static struct error *
 check_values(const struct manifest *manifest)
 {
+    for (size_t i = 0; i < manifest->entry_count && !manifest->has_vtagent_details; i++) {
+        if (manifest->entries[i].has_details)
+            return refuse("VtagentDetails", "is missing, but files have theirs");
+    }
     TRY(check_position("Position", manifest->position));
     TRY(check_position("PurgedPosition", manifest->purged_position));
     TRY(check_position("FromPosition", manifest->from_position));
@@ -312,6 +317,7 @@ manifest_parse(const char *text, size_t size, struct manifest **ret_manifest)
     if (size > MANIFEST_LIMIT_BYTES)
         return error_new(ERROR_INVALID_ARGUMENT, "MANIFEST: %zu bytes, at most %u", size,
                          MANIFEST_LIMIT_BYTES);
+    TRY(manifest_checksum_check(text, size));
     json_error_t problem;
     json_t *root = json_loadb(text, size, JSON_DISABLE_EOF_CHECK | JSON_ALLOW_NUL, &problem);
     if (root == NULL)

@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "backup/manifest_checksum.h"
 #include "backup/manifest_chunks.h"
 
 static void
@@ -69,7 +70,9 @@ print_details(struct buffer *buffer, const struct manifest *manifest)
         buffer_append_text(buffer, i == 0 ? "" : ", ");
         buffer_append_json_string(buffer, manifest->empty_directories.items[i]);
     }
-    buffer_append_text(buffer, "]\n  }");
+    buffer_append_text(buffer, "],\n");
+    manifest_checksum_print(buffer);
+    buffer_append_text(buffer, "\n  }");
 }
 
 static void
@@ -97,6 +100,7 @@ print_common(struct buffer *buffer, const struct manifest *manifest)
 void
 manifest_print(const struct manifest *manifest, struct buffer *buffer)
 {
+    size_t start = buffer->length_bytes;
     buffer_append_text(buffer, "{\n");
     print_common(buffer, manifest);
     print_text(buffer, "CompressionEngine", manifest->compression_engine);
@@ -107,4 +111,5 @@ manifest_print(const struct manifest *manifest, struct buffer *buffer)
     if (manifest->has_vtagent_details)
         print_details(buffer, manifest);
     buffer_append_text(buffer, "\n}");
+    manifest_checksum_fill(buffer->data + start, buffer->length_bytes - start);
 }

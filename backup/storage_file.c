@@ -75,6 +75,21 @@ check_root(struct storage *storage)
     return NULL;
 }
 
+/* A backup that cannot be looked at must not look like one that is not there. */
+static struct error *
+add_folder(struct storage *storage, const char *directory, const char *name, struct strv *folders)
+{
+    CLEANUP(freep) char *path = path_of(storage, directory, name, NULL);
+    struct stat status;
+    if (name[0] == '.')
+        return NULL;
+    if (stat(path, &status) != 0)
+        return errno == ENOENT ? NULL : error_from_errno(errno, "look at '%s'", path);
+    if (S_ISDIR(status.st_mode))
+        strv_add(folders, name);
+    return NULL;
+}
+
 static struct error *
 storage_file_list(struct storage *storage, struct cancel *cancel, const char *directory,
                   struct strv *ret_names)
@@ -90,11 +105,8 @@ storage_file_list(struct storage *storage, struct cancel *cancel, const char *di
         error = NULL;
     }
     TRY(error);
-    for (size_t i = 0; i < all.count; i++) {
-        CLEANUP(freep) char *entry = path_of(storage, directory, all.items[i], NULL);
-        if (all.items[i][0] != '.' && file_is_directory(entry))
-            strv_add(&folders, all.items[i]);
-    }
+    for (size_t i = 0; i < all.count; i++)
+        TRY(add_folder(storage, directory, all.items[i], &folders));
     *ret_names = folders;
     folders = (struct strv){.items = NULL};
     return NULL;

@@ -168,6 +168,7 @@ HANDLER(handle_restore_from_backup)
     struct restore_request wanted = {
         .backup_time_ns = message_time_ns(in->backup_time),
         .is_dry_run = in->dry_run,
+        .has_data = true,
     };
     return job_restore(call->context, call->cancel, &wanted, on_line, call);
 }

@@ -34,6 +34,8 @@ struct error *job_backup_finish(struct backup_job *take_rest) ERROR_MUST_CHECK;
 struct restore_request {
     int64_t backup_time_ns; /* 0: latest */
     bool is_dry_run;
+    bool has_data; /* the present data is worth keeping: the whole backup is read and verified
+                      before it is deleted */
 };
 /* Chooses the newest usable backup, checks all that can be checked, and only then deletes the data
  * and copies; follows the primary, and returns when it has executed what the primary had executed.

@@ -100,6 +100,12 @@ choose_and_check(struct restore_job *job)
     struct worker_options options = job_worker_options(job->run.context, "restore-check");
     options.mysql_version = xstrdup(job->version_text);
     options.not_after_ns = job->request->backup_time_ns;
+    if (job->request->has_data && !job->is_wiped) {
+        options.verify = xstrdup("full");
+        TRY(job_concurrency(0, job->run.context->backup->restore_concurrency,
+                            &options.concurrency));
+        job_say(&job->run, LINE_INFO, "reading the backup before the present data is deleted");
+    }
     TRY(job_work(&job->run, &options, job->run.cancel));
     str_replace(&job->backup_name, job_result(&job->run, "name"));
     str_replace(&job->position, job_result(&job->run, "position"));

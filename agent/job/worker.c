@@ -115,6 +115,21 @@ remove_incomplete(struct job_worker *worker)
     return error;
 }
 
+/* Found after the deletion, damage would cost the present data too. */
+static struct error *
+read_before_restore(struct job_worker *worker, const struct manifest *manifest)
+{
+    const struct backup_verify_options options = {
+        .mode = BACKUP_VERIFY_FULL,
+        .concurrency = (int)worker->options->concurrency,
+        .on_progress = on_progress,
+        .progress_data = worker,
+    };
+    if (str_is_empty(worker->options->verify))
+        return NULL;
+    return backup_verify(worker->storage, manifest, &options, worker->output->cancel);
+}
+
 static struct error *
 check_restore(struct job_worker *worker)
 {
@@ -128,6 +143,7 @@ check_restore(struct job_worker *worker)
         worker_output_log(worker->output, LINE_WARNING, notes.items[i]);
     TRY(error);
     TRY(restore_check(worker->storage, manifest, &worker->directories, worker->output->cancel));
+    TRY(read_before_restore(worker, manifest));
     worker_output_result(worker->output, "name", manifest->backup_name);
     worker_output_result(worker->output, "position", manifest->position);
     worker_output_result(worker->output, "version", manifest->mysql_version);

@@ -26,7 +26,7 @@ struct worker_options {
     int64_t unavailable_ms;
     int64_t compression_level, concurrency, start_time_ns, not_after_ns;
     bool is_upgrade_safe, allows_corrupt_pages;
-    char *verify; /* mode verify: "size", "full" */
+    char *verify; /* mode verify: "size", "full"; restore-check: "full" reads the backup too */
     int64_t chunk_bytes, max_memory_bytes, rate_bytes_per_second;
 };
 

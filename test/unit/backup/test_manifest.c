@@ -267,7 +267,8 @@ Test(manifest, an_index_that_contradicts_the_sizes_is_refused)
 {
     static const char good[] = "\"ChunkBytes\":65536,\"HeadBytes\":0,"
                                "\"Chunks\":\"00000032000000000000003200000000\"";
-    char *text = xasprintf("{\"FileEntries\":[{\"Base\":\"Data\",\"Name\":\"a\",\"VtagentDetails\":"
+    char *text = xasprintf("{\"VtagentDetails\":{},"
+                           "\"FileEntries\":[{\"Base\":\"Data\",\"Name\":\"a\",\"VtagentDetails\":"
                            "{\"PlainBytes\":65537,\"StoredBytes\":100,\"PlainCrc32\":\"00000000\","
                            "%s}}]}",
                            good);
