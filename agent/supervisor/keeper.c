@@ -89,6 +89,36 @@ spawn_and_wait(struct keeper *keeper, char *const *arguments, size_t count, int6
     return wait_ready(keeper, timeout_ms);
 }
 
+/* ---- deaths ---- */
+
+static void
+plan_restart(struct keeper *keeper, const char *why, int64_t lived_ms)
+{
+    int64_t delay_ms = restart_limit_next_ms(&keeper->limit, lived_ms);
+    if (restart_limit_is_slow(&keeper->limit))
+        LOG_ERROR("mysqld",
+                  "%s; it died %d times in a row within a minute of its start: it stays down but "
+                  "for a try every %d s",
+                  why, RESTART_LIMIT_COUNT, RESTART_LIMIT_SLOW_MS / 1000);
+    else
+        LOG_ERROR("mysqld", "%s; starting it again in %lld ms", why, (long long)delay_ms);
+    keeper_schedule_restart(keeper, delay_ms);
+}
+
+static void
+answer_death(struct keeper *keeper, const char *why, int64_t lived_ms)
+{
+    keeper_publish_exit(keeper, why, false);
+    if (cancel_is_requested(keeper->stopping))
+        return;
+    if (!keeper->wants_running)
+        LOG_INFO("mysqld", "%s; not started again before somebody asks", why);
+    else if (file_exists(keeper->layout->restore_marker))
+        LOG_ERROR("mysqld", "%s; a restore is in progress, so it is not started again", why);
+    else
+        plan_restart(keeper, why, lived_ms);
+}
+
 /* ---- the first start ---- */
 
 static struct error *
@@ -134,6 +164,24 @@ tolerate_slow_start(struct keeper *keeper, struct error *take_error)
     return NULL;
 }
 
+/* A server that dies in its first start is a death like any other. One that cannot even be
+ * started, because its port is taken for instance, is for a person to mend. */
+static struct error *
+start_first(struct keeper *keeper)
+{
+    TRY(prepare_data(keeper));
+    TRY(mysqld_spawn(&keeper->mysqld, NULL, 0));
+    keeper_watch(keeper);
+    keeper->wants_running = true;
+    struct error *error = wait_ready(keeper, keeper->options->wait_time_ms);
+    error = tolerate_slow_start(keeper, error);
+    if (error == NULL || keeper->mysqld.pid != 0)
+        return error;
+    answer_death(keeper, error->message, 0);
+    error_free(error);
+    return NULL;
+}
+
 static struct error *
 boot(struct keeper *keeper)
 {
@@ -148,11 +196,8 @@ boot(struct keeper *keeper)
                  keeper->layout->restore_marker);
         return keeper->mysqld.pid == 0 ? keeper_refresh_config(keeper) : NULL;
     }
-    if (keeper->mysqld.pid == 0) {
-        TRY(prepare_data(keeper));
-        struct error *error = spawn_and_wait(keeper, NULL, 0, keeper->options->wait_time_ms);
-        TRY(tolerate_slow_start(keeper, error));
-    }
+    if (keeper->mysqld.pid == 0)
+        return start_first(keeper);
     keeper->wants_running = !keeper->mysqld.has_arguments;
     return NULL;
 }
@@ -165,35 +210,7 @@ keeper_boot(struct keeper *keeper)
     return NULL;
 }
 
-/* ---- deaths ---- */
-
-static void
-plan_restart(struct keeper *keeper, const char *why, int64_t lived_ms)
-{
-    int64_t delay_ms = restart_limit_next_ms(&keeper->limit, lived_ms);
-    if (restart_limit_is_slow(&keeper->limit))
-        LOG_ERROR("mysqld",
-                  "%s; it died %d times in a row within a minute of its start: it stays down but "
-                  "for a try every %d s",
-                  why, RESTART_LIMIT_COUNT, RESTART_LIMIT_SLOW_MS / 1000);
-    else
-        LOG_ERROR("mysqld", "%s; starting it again in %lld ms", why, (long long)delay_ms);
-    keeper_schedule_restart(keeper, delay_ms);
-}
-
-static void
-answer_death(struct keeper *keeper, const char *why, int64_t lived_ms)
-{
-    keeper_publish_exit(keeper, why, false);
-    if (cancel_is_requested(keeper->stopping))
-        return;
-    if (!keeper->wants_running)
-        LOG_INFO("mysqld", "%s; not started again before somebody asks", why);
-    else if (file_exists(keeper->layout->restore_marker))
-        LOG_ERROR("mysqld", "%s; a restore is in progress, so it is not started again", why);
-    else
-        plan_restart(keeper, why, lived_ms);
-}
+/* ---- jobs of the watch and the timer ---- */
 
 void
 keeper_job_ended(void *data)

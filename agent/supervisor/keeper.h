@@ -30,8 +30,8 @@ void keeper_free(struct keeper *keeper);
 
 /* [action] The first thing: adopts a running server, or initialises an empty folder (from scratch
  * when an earlier initialisation was killed) and starts one; leaves a folder with a restore in
- * progress alone. The error of a server that died or of a folder that cannot be used ends the
- * program. */
+ * progress alone. A server that dies while starting is started again like one that dies later. The
+ * error of a folder that cannot be used or of a port that is taken ends the program. */
 struct error *keeper_boot(struct keeper *keeper) ERROR_MUST_CHECK;
 /* [action] The last thing: stops mysqld. */
 struct error *keeper_stop(struct keeper *keeper, int64_t timeout_ms) ERROR_MUST_CHECK;

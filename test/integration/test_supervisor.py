@@ -6,7 +6,7 @@ import pytest
 
 from vtharness import wire
 from vtharness.cluster import Cluster
-from vtharness.process import is_running
+from vtharness.process import children_of, command_of, is_running
 from vtharness.sql import SqlError
 from vtharness.wait import holds_for, wait_for
 
@@ -14,8 +14,8 @@ ACCOUNTS = {"vt_dba", "vt_app", "vt_appdebug", "vt_allprivs", "vt_repl", "vt_fil
 
 
 class Supervised:
-    def __init__(self, run, flavor, uid=100, **options):
-        self.cluster = Cluster(run, flavor, uses_template=False)
+    def __init__(self, run, flavor, uid=100, uses_template=False, **options):
+        self.cluster = Cluster(run, flavor, uses_template=uses_template)
         self.tablet = self.cluster.add(uid, **options)
         self.control = wire.mysqlctl(self.tablet.control_socket)
         self.own = wire.supervisor(self.tablet.control_socket)
@@ -185,6 +185,31 @@ def test_a_server_that_cannot_start_is_not_started_for_ever_and_the_log_says_why
     code = supervised.tablet.supervisor.wait(180)
     assert code not in (0, None)
     assert "no_such_variable_at_all" in supervised.tablet.supervisor.log().replace("-", "_")
+    assert run.leftovers() == []
+
+
+def test_a_server_that_dies_in_its_first_start_is_started_again(run, flavor):
+    supervised = Supervised(run, flavor, uses_template=True)
+    tablet = supervised.tablet
+    tablet.start_supervisor(waits=False)
+    first = wait_for(lambda: next(pid for pid in children_of(tablet.supervisor.pid) if any(
+        word.startswith("--defaults-file") for word in command_of(pid))), "mysqld starts", interval=0.005)
+    os.kill(first, signal.SIGKILL)
+    tablet.wait_mysqld()
+    assert tablet.mysqld_pid() != first
+    status = supervised.status()
+    assert status.restarts == 1 and "signal 9" in status.last_exit, status
+    assert "starting it again" in tablet.supervisor.log()
+
+
+def test_a_server_that_never_starts_is_tried_seldom_and_the_log_says_why(run, flavor):
+    supervised = Supervised(run, flavor, uses_template=True)
+    run.write("extra.cnf", "[mysqld]\nno_such_variable_at_all = 1\n")
+    tablet = supervised.tablet
+    tablet.start_supervisor(waits=False)
+    wait_for(lambda: "it stays down but for a try every" in tablet.supervisor.log(), "given up")
+    assert "no_such_variable_at_all" in tablet.supervisor.log().replace("-", "_")
+    assert tablet.supervisor.stop(90) == 0
     assert run.leftovers() == []
 
 
