@@ -77,6 +77,9 @@ struct error *sidecar_create_database(struct db *db, struct cancel *cancel,
 /* reparent_journal, heartbeat, semisync_heartbeat; on a writable primary only. */
 struct error *sidecar_create_tables(struct db *db, struct cancel *cancel,
                                     const char *sidecar) ERROR_MUST_CHECK;
+/* Drops these tables with their rows; the statement is always logged. */
+struct error *sidecar_drop_tables(struct db *db, struct cancel *cancel,
+                                  const char *sidecar) ERROR_MUST_CHECK;
 struct error *reparent_journal_insert(struct db *db, struct cancel *cancel, const char *sidecar,
                                       int64_t time_created_ns, const char *action_name,
                                       const char *primary_alias,

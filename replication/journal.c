@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/base/buffer.h"
 #include "agent/base/memory.h"
 #include "replication/control_private.h"
 
@@ -96,6 +97,17 @@ sidecar_create_tables(struct db *db, struct cancel *cancel, const char *sidecar)
     CLEANUP(freep) char *quoted = db_quote_name(sidecar);
     TRY(create_missing_tables(db, cancel, sidecar, quoted));
     return upgrade_journal(db, cancel, sidecar, quoted);
+}
+
+struct error *
+sidecar_drop_tables(struct db *db, struct cancel *cancel, const char *sidecar)
+{
+    CLEANUP(freep) char *quoted = db_quote_name(sidecar);
+    CLEANUP(buffer_done) struct buffer sql = BUFFER_INIT;
+    for (size_t i = 0; i < ARRAY_LENGTH(tables); i++)
+        buffer_appendf(&sql, "%s%s.%s", i == 0 ? "DROP TABLE IF EXISTS " : ", ", quoted,
+                       tables[i].name);
+    return error_wrap(db_execute(db, cancel, buffer_text(&sql)), "drop the sidecar tables");
 }
 
 struct error *

@@ -43,8 +43,14 @@ static struct error *
 become_first_primary(struct tablet_context *context, struct db *db, struct cancel *cancel,
                      enum semi_sync_action action, char **ret_position)
 {
+    CLEANUP(position_freep) struct position *before = NULL;
+    TRY(executed_position_read(db, cancel, &before));
     CLEANUP(freep) char *position = NULL;
     TRY(write_first_event(context, db, cancel, &position));
+    /* Tables of an earlier history, which the log does not create any more: a replica may lack
+     * them, and their rows tell of reparents that nobody's history holds. */
+    if (position_is_empty(before))
+        TRY(sidecar_drop_tables(db, cancel, context->identity->sidecar));
     TRY(step_change_type(context, cancel, TOPODATA__TABLET_TYPE__PRIMARY, TABLET_SET_READ_WRITE,
                          action));
     /* Last: with semi-sync on, creating the databases would wait for acknowledgements of replicas

@@ -4,7 +4,7 @@ import time
 import pytest
 
 from vtharness import sql, wire
-from vtharness.cluster import shard_of
+from vtharness.cluster import Cluster, shard_of
 from vtharness.faults import Background
 from vtharness.wait import wait_for
 from vtharness.writer import Writer, lost
@@ -182,3 +182,17 @@ def test_a_demotion_that_waits_for_an_acknowledgement_nobody_sends_is_bounded(ru
     replica.call("StartReplication", semiSync=True)
     primary.call("UndoDemotePrimary", semiSync=True)
     cluster.insert(primary)
+
+
+def test_a_first_primary_is_made_after_an_attempt_that_got_as_far_as_the_elect(run, flavor):
+    cluster = Cluster(run, flavor).start_topology().register()
+    elect, replica = cluster.add(100), cluster.add(101)
+    cluster.start_all()
+    elect.call("InitPrimary", semiSync=False)
+    cluster.ctl("InitShardPrimary", "--force", "--wait-replicas-timeout=20s", cluster.shard_name, elect.alias)
+    settled(cluster, elect)
+    cluster.make_table(elect)
+    cluster.insert(elect, 3)
+    cluster.wait_rows(replica, 3)
+    for tablet in (elect, replica):
+        assert tablet.rows("`t`") == 3
