@@ -46,6 +46,7 @@ struct backup_take_options {
     const char *position, *purged_position, *server_uuid, *mysql_version, *hostname;
     const char *quiesce_mode; /* for the MANIFEST; NULL: "stop" */
     const char *state;        /* for the MANIFEST; NULL: "clean" */
+    const char *proof;        /* for the MANIFEST; NULL: "" */
     int64_t unavailable_ms;   /* for the MANIFEST; 0: unknown */
     bool is_upgrade_safe;
     int concurrency;         /* threads, 1 to BACKUP_THREADS_MOST */
@@ -121,25 +122,5 @@ struct backup_verify_options {
 struct error *backup_verify(struct storage *storage, const struct manifest *manifest,
                             const struct backup_verify_options *options,
                             struct cancel *cancel) ERROR_MUST_CHECK;
-
-/* What is in a shard's directory, for people. Sorted by name: the newest is last. */
-struct backup_summary {
-    char *name;
-    char *alias;      /* "" when the name does not say */
-    int64_t time_ns;  /* 0 when neither MANIFEST nor name say */
-    bool is_complete; /* its MANIFEST can be read */
-    char *problem;    /* why not; "" */
-    char *method, *engine, *position, *mysql_version;
-    size_t file_count;
-    uint64_t stored_bytes, plain_bytes; /* plain: 0 when unknown */
-};
-struct backup_list {
-    struct backup_summary *items;
-    size_t count;
-};
-struct error *backup_list_read(struct storage *storage, const char *keyspace, const char *shard,
-                               struct cancel *cancel,
-                               struct backup_list *ret_list) ERROR_MUST_CHECK;
-void backup_list_done(struct backup_list *list);
 
 #endif

@@ -1,3 +1,5 @@
+#include "backup/list.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -5,6 +7,8 @@
 #include "agent/base/clock.h"
 #include "backup/backup.h"
 #include "backup/manifest.h"
+
+#define NS_PER_MS 1000000
 
 /* "2026-11-23.055542.zone1-0000000102": time and alias, when the name has that form. */
 static void
@@ -25,9 +29,23 @@ read_name(struct backup_summary *summary)
 }
 
 static void
+read_times(struct backup_summary *summary, const struct manifest *manifest)
+{
+    int64_t end_ns;
+    if (manifest->backup_time[0] != '\0')
+        error_free(clock_parse_rfc3339(manifest->backup_time, &summary->time_ns));
+    if (manifest->finished_time[0] == '\0' || summary->time_ns == 0)
+        return;
+    struct error *error = clock_parse_rfc3339(manifest->finished_time, &end_ns);
+    if (error == NULL && end_ns >= summary->time_ns)
+        summary->duration_ms = (end_ns - summary->time_ns) / NS_PER_MS;
+    error_free(error);
+}
+
+static void
 read_manifest(struct backup_summary *summary, const struct manifest *manifest)
 {
-    summary->is_complete = true;
+    summary->state = BACKUP_COMPLETE;
     str_replace(&summary->method,
                 manifest->backup_method[0] == '\0' ? "builtin" : manifest->backup_method);
     str_replace(&summary->engine, manifest->skips_compress ? "none" : manifest->compression_engine);
@@ -35,8 +53,11 @@ read_manifest(struct backup_summary *summary, const struct manifest *manifest)
     str_replace(&summary->mysql_version, manifest->mysql_version);
     if (manifest->tablet_alias[0] != '\0')
         str_replace(&summary->alias, manifest->tablet_alias);
-    if (manifest->backup_time[0] != '\0')
-        error_free(clock_parse_rfc3339(manifest->backup_time, &summary->time_ns));
+    read_times(summary, manifest);
+    str_replace(&summary->quiesce_mode, manifest->quiesce_mode);
+    str_replace(&summary->proof, manifest->proof);
+    summary->unavailable_ms = manifest->unavailable_ms;
+    summary->is_incremental = manifest->is_incremental || manifest->from_position[0] != '\0';
     summary->file_count = manifest->entry_count;
     for (size_t i = 0; i < manifest->entry_count; i++)
         summary->plain_bytes += manifest->entries[i].plain_bytes;
@@ -59,6 +80,13 @@ measure(struct storage *storage, struct backup_summary *summary, const char *dir
     }
 }
 
+/* An error that speaks of this one backup, not of the storage. */
+static bool
+is_about_the_manifest(const struct error *error)
+{
+    return error_is(error, ERROR_INVALID_ARGUMENT) || error_is(error, ERROR_RESOURCE_EXHAUSTED);
+}
+
 static struct error *
 summarize(struct storage *storage, const char *keyspace, const char *shard, struct cancel *cancel,
           struct backup_summary *summary)
@@ -67,17 +95,22 @@ summarize(struct storage *storage, const char *keyspace, const char *shard, stru
     CLEANUP(manifest_freep) struct manifest *manifest = NULL;
     read_name(summary);
     struct error *error = restore_open(storage, keyspace, shard, summary->name, cancel, &manifest);
-    if (error != NULL && cancel_is_requested(cancel))
-        return error;
+    bool is_incomplete = error_is(error, ERROR_NOT_FOUND);
+    if (error != NULL && !is_incomplete && !is_about_the_manifest(error))
+        return error_wrap(error, "read the MANIFEST of backup '%s'", summary->name);
     if (error != NULL) {
-        str_replace(&summary->problem,
-                    error_is(error, ERROR_NOT_FOUND) ? "no MANIFEST" : error->message);
+        summary->state = is_incomplete ? BACKUP_INCOMPLETE : BACKUP_UNREADABLE;
+        str_replace(&summary->problem, is_incomplete ? "no MANIFEST" : error->message);
         error_free(error);
-        return NULL;
+    } else {
+        read_manifest(summary, manifest);
+        measure(storage, summary, directory, manifest, cancel);
     }
-    read_manifest(summary, manifest);
-    measure(storage, summary, directory, manifest, cancel);
-    return cancel_check(cancel);
+    TRY(cancel_check(cancel));
+    if (is_incomplete)
+        return NULL;
+    verdict_sum_done(&summary->verdict);
+    return verdict_read(storage, cancel, directory, summary->name, &summary->verdict);
 }
 
 static void
@@ -91,11 +124,16 @@ summary_init(struct backup_summary *summary, const char *name)
         .engine = xstrdup(""),
         .position = xstrdup(""),
         .mysql_version = xstrdup(""),
+        .quiesce_mode = xstrdup(""),
+        .proof = xstrdup(""),
+        .duration_ms = -1,
+        .unavailable_ms = -1,
+        .verdict = {.problem = xstrdup("")},
     };
 }
 
 struct error *
-backup_list_read(struct storage *storage, const char *keyspace, const char *shard,
+backup_list_read(struct storage *storage, const char *keyspace, const char *shard, size_t limit,
                  struct cancel *cancel, struct backup_list *ret_list)
 {
     CLEANUP(freep) char *directory = xasprintf("%s/%s", keyspace, shard);
@@ -103,8 +141,9 @@ backup_list_read(struct storage *storage, const char *keyspace, const char *shar
     TRY(storage->interface->list(storage, cancel, directory, &names));
     CLEANUP(backup_list_done) struct backup_list list = {.items = NULL};
     list.items = xcalloc(names.count + 1, sizeof(*list.items));
-    for (; list.count < names.count; list.count++)
-        summary_init(&list.items[list.count], names.items[list.count]);
+    size_t skipped = limit > 0 && names.count > limit ? names.count - limit : 0;
+    for (; list.count < names.count - skipped; list.count++)
+        summary_init(&list.items[list.count], names.items[skipped + list.count]);
     for (size_t i = 0; i < list.count; i++)
         TRY(summarize(storage, keyspace, shard, cancel, &list.items[i]));
     *ret_list = list;
@@ -124,7 +163,32 @@ backup_list_done(struct backup_list *list)
         free(summary->engine);
         free(summary->position);
         free(summary->mysql_version);
+        free(summary->quiesce_mode);
+        free(summary->proof);
+        verdict_sum_done(&summary->verdict);
     }
     free(list->items);
     *list = (struct backup_list){.items = NULL};
+}
+
+struct error *
+backup_find_newest(struct storage *storage, const char *keyspace, const char *shard,
+                   struct cancel *cancel, char **ret_name)
+{
+    CLEANUP(freep) char *directory = xasprintf("%s/%s", keyspace, shard);
+    CLEANUP(strv_done) struct strv names = {.items = NULL};
+    TRY(storage->interface->list(storage, cancel, directory, &names));
+    for (size_t i = names.count; i-- > 0;) {
+        uint64_t size;
+        struct error *error = storage->interface->size(storage, cancel, directory, names.items[i],
+                                                       MANIFEST_NAME, &size);
+        if (error == NULL) {
+            *ret_name = xstrdup(names.items[i]);
+            return NULL;
+        }
+        if (!error_is(error, ERROR_NOT_FOUND))
+            return error_wrap(error, "look at backup '%s'", names.items[i]);
+        error_free(error);
+    }
+    return error_new(ERROR_NOT_FOUND, "no complete backup of '%s'", directory);
 }

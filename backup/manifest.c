@@ -15,6 +15,7 @@ manifest_new(void)
         &manifest->tablet_alias,    &manifest->hostname,      &manifest->keyspace,
         &manifest->shard,           &manifest->mysql_version, &manifest->compression_engine,
         &manifest->quiesce_mode,    &manifest->state,         &manifest->external_decompressor,
+        &manifest->proof,
     };
     for (size_t i = 0; i < ARRAY_LENGTH(texts); i++)
         *texts[i] = xstrdup("");
@@ -61,6 +62,7 @@ manifest_free(struct manifest *manifest)
         manifest->tablet_alias,    manifest->hostname,      manifest->keyspace,
         manifest->shard,           manifest->mysql_version, manifest->compression_engine,
         manifest->quiesce_mode,    manifest->state,         manifest->external_decompressor,
+        manifest->proof,
     };
     for (size_t i = 0; i < ARRAY_LENGTH(texts); i++)
         free(texts[i]);

@@ -46,6 +46,7 @@ struct manifest {
     bool has_vtagent_details;
     char *quiesce_mode;     /* "stop", "freeze" */
     char *state;            /* of the files: "clean" (shut down), "crash" (to be recovered); "" */
+    char *proof;            /* that a server gave of the files: "start", "tables"; "" none */
     int64_t unavailable_ms; /* how long mysqld did not answer; -1 unknown */
     struct strv
         empty_directories; /* databases without a file, below Data: FileEntries cannot say */

@@ -236,6 +236,9 @@ read_details(json_t *object, struct manifest *manifest)
     json_t *state = json_object_get(object, "State");
     if (state != NULL)
         TRY(read_text(state, "State", &manifest->state));
+    json_t *proof = json_object_get(object, "Proof");
+    if (proof != NULL)
+        TRY(read_text(proof, "Proof", &manifest->proof));
     const json_t *milliseconds = json_object_get(object, "UnavailableMs");
     if (json_is_integer(milliseconds))
         manifest->unavailable_ms = json_integer_value(milliseconds);

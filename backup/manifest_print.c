@@ -63,6 +63,10 @@ print_details(struct buffer *buffer, const struct manifest *manifest)
         buffer_append_text(buffer, ",\n    \"State\": ");
         buffer_append_json_string(buffer, manifest->state);
     }
+    if (manifest->proof[0] != '\0') {
+        buffer_append_text(buffer, ",\n    \"Proof\": ");
+        buffer_append_json_string(buffer, manifest->proof);
+    }
     if (manifest->unavailable_ms >= 0)
         buffer_appendf(buffer, ",\n    \"UnavailableMs\": %" PRId64, manifest->unavailable_ms);
     buffer_append_text(buffer, ",\n    \"EmptyDirectories\": [");

@@ -54,6 +54,7 @@ describe(struct manifest *manifest, const struct take *take)
     str_replace(&manifest->quiesce_mode,
                 options->quiesce_mode != NULL ? options->quiesce_mode : "stop");
     str_replace(&manifest->state, options->state != NULL ? options->state : "clean");
+    str_replace(&manifest->proof, options->proof != NULL ? options->proof : "");
     if (options->unavailable_ms > 0)
         manifest->unavailable_ms = options->unavailable_ms;
     manifest->is_upgrade_safe = options->is_upgrade_safe;

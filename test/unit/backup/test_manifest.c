@@ -59,6 +59,7 @@ Test(manifest, what_is_printed_is_read_back)
     first->has_vtagent_details = true;
     str_replace(&first->quiesce_mode, "freeze");
     str_replace(&first->state, "clean");
+    str_replace(&first->proof, "tables");
     str_replace(&first->hostname, "a \"quoted\" \\ name\n<&>");
     strv_add(&first->empty_directories, "vt_empty");
     first->unavailable_ms = 1234;
@@ -82,6 +83,7 @@ Test(manifest, what_is_printed_is_read_back)
     cr_assert_eq(second->unavailable_ms, 1234);
     cr_assert_str_eq(second->quiesce_mode, "freeze");
     cr_assert_str_eq(second->state, "clean");
+    cr_assert_str_eq(second->proof, "tables");
     cr_assert_str_eq(second->empty_directories.items[0], "vt_empty");
     cr_assert_eq(second->entries[0].chunk_count, 3);
     cr_assert_eq(second->entries[0].chunk_bytes, 65536);
