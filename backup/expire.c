@@ -120,7 +120,7 @@ judge_full(const struct walk *walk, const struct backup_summary *summary, struct
     else if (rules->keep_age_ms > 0 && !is_older(summary, rules->keep_age_ms, rules->now_ns))
         step->reason = xasprintf("young enough: %s", age);
     else
-        drop(step, xasprintf("%" PRId64 " newer good ones, %s%s", walk->good_count, age,
+        drop(step, xasprintf("newer good ones: %" PRId64 ", %s%s", walk->good_count, age,
                              summary->verdict.has_failed ? ", failed its check" : ""));
 }
 

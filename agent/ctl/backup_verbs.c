@@ -1,13 +1,12 @@
-/* Backups: taken and restored by tablets, listed and removed here. */
+/* Backups: taken and restored by tablets, removed here. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "agent/base/clock.h"
+#include "agent/ctl/backup_private.h"
 #include "agent/ctl/parallel.h"
-#include "agent/ctl/print.h"
 #include "agent/ctl/progress.h"
 #include "agent/ctl/shard.h"
-#include "backup/storage.h"
 
 /* ---- Taking ---- */
 
@@ -189,10 +188,10 @@ restore_from_backup(struct ctl *ctl)
     return ctl->options.is_dry_run ? NULL : follow_primary(ctl, &alias);
 }
 
-/* ---- Listing and removing ---- */
+/* ---- Removing ---- */
 
-static struct error *
-open_storage(struct ctl *ctl, bool wants_write, struct storage **ret_storage)
+struct error *
+backup_open_storage(struct ctl *ctl, bool wants_write, struct storage **ret_storage)
 {
     const struct ctl_options *options = &ctl->options;
     if (strcmp(options->storage_implementation, "file") == 0 &&
@@ -200,34 +199,6 @@ open_storage(struct ctl *ctl, bool wants_write, struct storage **ret_storage)
         return ctl_wrong_use(ctl, "expected --file-backup-storage-root");
     struct storage_options storage = {options->storage_implementation, options->storage_file_root};
     return storage_open(&storage, wants_write, ret_storage);
-}
-
-static struct error *
-list_shard_backups(struct ctl *ctl, struct strv *names)
-{
-    CLEANUP(freep) char *keyspace = NULL;
-    CLEANUP(freep) char *shard = NULL;
-    TRY(ctl_parse_shard(ctl, ctl->words.items[0], &keyspace, &shard));
-    CLEANUP(storage_freep) struct storage *storage = NULL;
-    TRY(open_storage(ctl, false, &storage));
-    CLEANUP(freep) char *directory = xasprintf("%s/%s", keyspace, shard);
-    return storage->interface->list(storage, ctl->cancel, directory, names);
-}
-
-static struct error *
-get_backups(struct ctl *ctl)
-{
-    CLEANUP(strv_done) struct strv names = {0};
-    if (ctl->options.limit < 0)
-        return ctl_wrong_use(ctl, "--limit must not be negative");
-    TRY(list_shard_backups(ctl, &names));
-    size_t limit = (size_t)ctl->options.limit;
-    size_t skip = limit > 0 && names.count > limit ? names.count - limit : 0;
-    CLEANUP(strv_done) struct strv newest = {0};
-    for (size_t i = skip; i < names.count; i++)
-        strv_add(&newest, names.items[i]);
-    print_names(ctl, &newest);
-    return NULL;
 }
 
 static struct error *
@@ -240,7 +211,7 @@ remove_backup(struct ctl *ctl)
     if (str_is_empty(name) || strchr(name, '/') != NULL || name[0] == '.')
         return ctl_wrong_use(ctl, "'%s' is not a backup's name", name);
     CLEANUP(storage_freep) struct storage *storage = NULL;
-    TRY(open_storage(ctl, true, &storage));
+    TRY(backup_open_storage(ctl, true, &storage));
     CLEANUP(freep) char *directory = xasprintf("%s/%s", keyspace, shard);
     struct error *error = storage->interface->remove(storage, ctl->cancel, directory, name);
     return error_wrap(error, "remove backup '%s' of '%s'", name, directory);
@@ -264,6 +235,17 @@ static const struct option_row restore_rows[] = {
 };
 static const struct option_row list_rows[] = {
     CTL_OPTION("limit", OPTION_INTEGER, limit, NULL, "only so many, the newest"),
+    CTL_OPTION("detailed", OPTION_FLAG, is_detailed, NULL,
+               "a table: state, age, size, how each was taken, proven and verified"),
+};
+static const struct option_row expire_rows[] = {
+    CTL_OPTION("keep-count", OPTION_INTEGER, keep_count, NULL,
+               "keep so many of the newest that have not failed a check"),
+    CTL_OPTION("keep-age", OPTION_DURATION, keep_age_ms, NULL,
+               "keep those that are not older, like 720h"),
+    CTL_OPTION("orphan-age", OPTION_DURATION, orphan_age_ms, "24h",
+               "remove incomplete ones that are older and that nobody writes; 0: none"),
+    CTL_OPTION("dry-run", OPTION_FLAG, is_dry_run, NULL, "only say what would be removed"),
 };
 
 #define BACKUPS "Backups"
@@ -273,8 +255,12 @@ static const struct ctl_verb verbs[] = {
     {"BackupShard", NULL, BACKUPS, "[--allow-primary] KEYSPACE/SHARD",
      "backs up the shard's tablet with the least lag", CTL_ROWS(take_rows), 1, 1, backup_shard,
      false},
-    {"GetBackups", "ListBackups", BACKUPS, "[--limit N] KEYSPACE/SHARD", "lists backups",
-     CTL_ROWS(list_rows), 1, 1, get_backups, true},
+    {"ExpireBackups", NULL, BACKUPS,
+     "[--keep-count N] [--keep-age DURATION] [--dry-run] KEYSPACE/SHARD",
+     "deletes old backups, and what dead ones left", CTL_ROWS(expire_rows), 1, 1,
+     backup_expire_backups, true},
+    {"GetBackups", "ListBackups", BACKUPS, "[--limit N] [--detailed] KEYSPACE/SHARD",
+     "lists backups", CTL_ROWS(list_rows), 1, 1, backup_get_backups, true},
     {"RemoveBackup", NULL, BACKUPS, "KEYSPACE/SHARD NAME", "deletes a backup", NULL, 0, 2, 2,
      remove_backup, true},
     {"RestoreFromBackup", NULL, BACKUPS, "[--backup-timestamp TIME] TABLET",

@@ -125,6 +125,12 @@ open_session(struct ctl *ctl)
 }
 
 struct error *
+ctl_open_topology_if_given(struct ctl *ctl)
+{
+    return str_is_empty(ctl->options.topo_address) ? NULL : open_session(ctl);
+}
+
+struct error *
 ctl_run_verb(struct ctl *ctl, const struct ctl_verb *verb)
 {
     return verb->run(ctl);

@@ -25,7 +25,7 @@ struct ctl_options {
     /* some verbs */
     bool is_forced, is_dry_run, allows_primary, wants_ping, allows_cross_cell, prevents_cross_cell;
     bool waits_for_all, is_upgrade_safe, includes_views, names_only, schema_only, sizes_only;
-    bool disables_binlogs, reloads_schema;
+    bool disables_binlogs, reloads_schema, is_detailed;
     char *root, *server_address;
     char *cell, *keyspace, *shard, *tablet_type;
     char *keyspace_shard, *new_primary, *avoid_primary, *expected_primary;
@@ -33,6 +33,7 @@ struct ctl_options {
     char *sql, *sql_file, *backup_time, *incremental_from, *payload;
     struct strv cells, ignored_replicas, tables, excluded_tables, aliases;
     int64_t wait_replicas_timeout_ms, tolerable_lag_ms, limit, concurrency, max_rows;
+    int64_t keep_count, keep_age_ms, orphan_age_ms;
 };
 
 struct ctl {
@@ -83,6 +84,11 @@ struct alias_text {
 };
 struct alias_text alias_text_of(const Topodata__Tablet *tablet);
 struct alias_text alias_text_from(const Topodata__TabletAlias *alias);
+
+/* ---- Topology ---- */
+/* For a verb that needs none, but uses it when its flags are given: ctl->topo stays NULL without.
+ */
+struct error *ctl_open_topology_if_given(struct ctl *ctl) ERROR_MUST_CHECK;
 
 /* ---- Calls ---- */
 /* One call of the TabletManager service by its method's name. request NULL: an empty one.

@@ -317,6 +317,7 @@ prove(struct backup_job *job)
                                           &proof),
                    "prove the image"));
     job->state = "clean";
+    job->proof = mode;
     TRY(take_proven_position(job, proof.position));
     job_say(&job->run, LINE_INFO, "the image is proven: %lld tables, %.1f s",
             (long long)proof.table_count, (double)proof.milliseconds / 1000.0);

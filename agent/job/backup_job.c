@@ -101,6 +101,7 @@ backup_copy_files(struct backup_job *job)
     options.is_upgrade_safe = job->request.is_upgrade_safe;
     options.image = xstrdup(job->image.path != NULL ? job->image.path : "");
     options.state = xstrdup(job->image.path != NULL ? job->state : "");
+    options.proof = xstrdup(job->proof);
     options.unavailable_ms = job->unavailable_ms;
     options.chunk_bytes = context->backup->chunk_bytes;
     options.max_memory_bytes = context->backup->max_memory_bytes;
@@ -183,6 +184,7 @@ verify(struct backup_job *job)
     CLEANUP(job_options_done) struct worker_options options = job_worker_options(context, "verify");
     options.name = xstrdup(job->backup_name);
     options.verify = xstrdup(context->backup->verify);
+    options.mysql_version = xstrdup(job->facts.version_text);
     options.concurrency = job->threads;
     options.rate_bytes_per_second = context->backup->rate_bytes_per_second;
     return error_wrap(job_work(&job->run, &options, job->run.cancel), "read backup '%s' back",

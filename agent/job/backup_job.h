@@ -20,6 +20,7 @@ struct backup_job {
     char *proof_position; /* what a server on the image must say that it has */
     bool is_moving;       /* commits went on: the position is what the proof finds */
     const char *state;    /* of the image: "crash", "clean" */
+    const char *proof;    /* that a server gave of it: "start", "tables"; NULL: none */
 };
 
 /* A worker that copies the server's files, or the image's, under the job's name. */

@@ -2,21 +2,11 @@
 
 #include <string.h>
 
-#include "backup/backup.h"
+#include "agent/job/worker_private.h"
 #include "backup/manifest.h"
 
-enum { LINE_INFO = 0, LINE_WARNING = 1 };
-
-struct job_worker {
-    const struct worker_options *options;
-    const struct worker_output *output;
-    struct storage *storage;
-    struct backup_directories directories;
-    char *directory; /* "ks/shard" */
-};
-
-static void
-on_progress(uint64_t done, uint64_t total, const char *text, void *data)
+void
+worker_on_progress(uint64_t done, uint64_t total, const char *text, void *data)
 {
     const struct job_worker *worker = data;
     worker_output_progress(worker->output, done, total, text);
@@ -48,6 +38,7 @@ back_up(struct job_worker *worker)
         .hostname = in->hostname,
         .quiesce_mode = has_image ? "freeze" : "stop",
         .state = has_image ? in->state : "clean",
+        .proof = in->proof,
         .unavailable_ms = in->unavailable_ms,
         .is_upgrade_safe = in->is_upgrade_safe,
         .concurrency = (int)in->concurrency,
@@ -58,7 +49,7 @@ back_up(struct job_worker *worker)
         .max_memory_bytes = (uint64_t)in->max_memory_bytes,
         .rate_bytes_per_second = (uint64_t)in->rate_bytes_per_second,
         .allows_corrupt_pages = in->allows_corrupt_pages,
-        .on_progress = on_progress,
+        .on_progress = worker_on_progress,
         .progress_data = worker,
     };
     CLEANUP(freep) char *name = NULL;
@@ -66,30 +57,6 @@ back_up(struct job_worker *worker)
                     &name));
     worker_output_result(worker->output, "name", name);
     return NULL;
-}
-
-/* A backup that is not what was written must not be listed. */
-static struct error *
-verify(struct job_worker *worker)
-{
-    const struct worker_options *in = worker->options;
-    struct cancel *cancel = worker->output->cancel;
-    bool is_full = str_equal(in->verify, "full");
-    const struct backup_verify_options options = {
-        .mode = is_full ? BACKUP_VERIFY_FULL : BACKUP_VERIFY_SIZE,
-        .concurrency = (int)in->concurrency,
-        .rate_bytes_per_second = (uint64_t)in->rate_bytes_per_second,
-        .on_progress = on_progress,
-        .progress_data = worker,
-    };
-    CLEANUP(manifest_freep) struct manifest *manifest = NULL;
-    TRY(restore_open(worker->storage, in->keyspace, in->shard, in->name, cancel, &manifest));
-    struct error *error = backup_verify(worker->storage, manifest, &options, cancel);
-    if (!error_is(error, ERROR_DATA_LOSS))
-        return error;
-    struct error *removal =
-        worker->storage->interface->remove(worker->storage, cancel, worker->directory, in->name);
-    return error_first(error_wrap(error, "the backup was stored wrongly and is removed"), removal);
 }
 
 static struct error *
@@ -163,8 +130,9 @@ copy(struct job_worker *worker)
 {
     const struct worker_options *in = worker->options;
     CLEANUP(manifest_freep) struct manifest *manifest = NULL;
-    const struct restore_options options = {
-        .concurrency = (int)in->concurrency, .on_progress = on_progress, .progress_data = worker};
+    const struct restore_options options = {.concurrency = (int)in->concurrency,
+                                            .on_progress = worker_on_progress,
+                                            .progress_data = worker};
     TRY(restore_open(worker->storage, in->keyspace, in->shard, in->name, worker->output->cancel,
                      &manifest));
     return restore_copy(worker->storage, manifest, &worker->directories, &options,
@@ -179,7 +147,7 @@ struct mode {
 static const struct mode modes[] = {
     {"check-storage", true, true, false, check_storage},
     {"backup", true, true, true, back_up},
-    {"verify", true, true, false, verify},
+    {"verify", true, true, false, worker_verify},
     {"remove-incomplete", true, true, false, remove_incomplete},
     {"restore-check", true, false, true, check_restore},
     {"restore-wipe", false, false, true, wipe},

@@ -32,6 +32,7 @@ static const struct option_row rows[] = {
     TEXT_ROW("compression", compression),
     TEXT_ROW("image", image),
     TEXT_ROW("state", state),
+    TEXT_ROW("proof", proof),
     TEXT_ROW("verify", verify),
     INTEGER_ROW("chunk-bytes", chunk_bytes),
     INTEGER_ROW("max-memory-bytes", max_memory_bytes),

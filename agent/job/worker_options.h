@@ -22,7 +22,7 @@ struct worker_options {
     char *storage_implementation, *file_root;
     char *keyspace, *shard, *alias, *mycnf, *name;
     char *position, *purged_position, *server_uuid, *mysql_version, *hostname, *compression;
-    char *image, *state; /* backup: the folder of an image instead of the server's own files */
+    char *image, *state, *proof; /* backup: the folder of an image instead of the server's files */
     int64_t unavailable_ms;
     int64_t compression_level, concurrency, start_time_ns, not_after_ns;
     bool is_upgrade_safe, allows_corrupt_pages;

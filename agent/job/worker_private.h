@@ -1,0 +1,23 @@
+/* Between the files of the worker. */
+#ifndef VTAGENT_JOB_WORKER_PRIVATE_H
+#define VTAGENT_JOB_WORKER_PRIVATE_H
+
+#include "agent/job/worker.h"
+#include "backup/backup.h"
+
+enum { LINE_INFO = 0, LINE_WARNING = 1 };
+
+struct job_worker {
+    const struct worker_options *options;
+    const struct worker_output *output;
+    struct storage *storage;
+    struct backup_directories directories;
+    char *directory; /* "ks/shard" */
+};
+/* A backup_progress; data is the worker. */
+void worker_on_progress(uint64_t done, uint64_t total, const char *text, void *data);
+
+/* worker_check.c: modes that look at a stored backup and record what they found. */
+struct error *worker_verify(struct job_worker *worker) ERROR_MUST_CHECK;
+
+#endif
