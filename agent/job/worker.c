@@ -89,7 +89,7 @@ read_before_restore(struct job_worker *worker, const struct manifest *manifest)
     const struct backup_verify_options options = {
         .mode = BACKUP_VERIFY_FULL,
         .concurrency = (int)worker->options->concurrency,
-        .on_progress = on_progress,
+        .on_progress = worker_on_progress,
         .progress_data = worker,
     };
     if (str_is_empty(worker->options->verify))

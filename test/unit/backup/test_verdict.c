@@ -85,7 +85,7 @@ read_sum(void)
 Test(verdict, each_is_written_behind_the_last, .init = open_storage, .fini = close_storage)
 {
     for (int i = 1; i <= 40; i++) {
-        char problem[16], object[64];
+        char problem[32], object[64];
         snprintf(problem, sizeof(problem), "problem %d", i);
         struct verdict verdict = verdict_of(VERDICT_FULL, problem);
         cr_assert_null(verdict_write(storage, NULL, "ks/0", "b", &verdict));
