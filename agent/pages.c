@@ -150,10 +150,6 @@ print_state(const struct pages_picture *picture, struct buffer *body)
         line(body, "starting", picture->start_step);
     if (view->publish_error[0] != '\0')
         line(body, "not published", view->publish_error);
-    if (view->job.name[0] != '\0')
-        buffer_appendf(body, "%-14s %s: %llu of %llu MB\n", "job", view->job.name,
-                       (unsigned long long)view->job.done_bytes >> 20,
-                       (unsigned long long)view->job.total_bytes >> 20);
 }
 
 static void
@@ -176,6 +172,7 @@ page_status(const struct pages_picture *picture, struct buffer *body)
     print_identity(picture, body);
     print_state(picture, body);
     print_replication(&picture->health.probe, body);
+    pages_list_jobs(&picture->jobs, body);
     if (picture->view.history_count > 0)
         buffer_append_text(body, "\nlast changes, newest first\n");
     for (size_t i = 0; i < picture->view.history_count; i++) {

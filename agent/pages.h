@@ -4,6 +4,7 @@
 
 #include "agent/base/buffer.h"
 #include "agent/health.h"
+#include "agent/job/registry.h"
 #include "agent/metrics.h"
 #include "agent/tablet/tablet_internal.h"
 
@@ -22,6 +23,7 @@ struct pages_picture {
     int64_t start_time_ns, now_ns;
     const struct metrics *metrics;
     struct process_stats process;
+    struct job_summary jobs;
 };
 
 struct page {
@@ -41,5 +43,9 @@ struct page page_debug_health(const struct pages_picture *picture, struct buffer
 struct page page_readyz(const struct pages_picture *picture, struct buffer *body);
 struct page page_startupz(const struct pages_picture *picture, struct buffer *body);
 struct page page_livez(const struct pages_picture *picture, struct buffer *body);
+
+/* pages_jobs.c: pieces of the status page and of /metrics. */
+void pages_list_jobs(const struct job_summary *jobs, struct buffer *body);
+void pages_count_jobs(const struct job_summary *jobs, struct buffer *body);
 
 #endif

@@ -144,20 +144,6 @@ print_state(const struct pages_picture *picture, struct buffer *body)
 }
 
 static void
-print_job(const struct tablet_job *job, struct buffer *body)
-{
-    if (job->name[0] == '\0')
-        return;
-    buffer_append_text(body, "# TYPE vttablet_job_done_bytes gauge\nvttablet_job_done_bytes{job=");
-    add_label(body, job->name);
-    buffer_appendf(body, "} %llu\n# TYPE vttablet_job_total_bytes gauge\n",
-                   (unsigned long long)job->done_bytes);
-    buffer_append_text(body, "vttablet_job_total_bytes{job=");
-    add_label(body, job->name);
-    buffer_appendf(body, "} %llu\n", (unsigned long long)job->total_bytes);
-}
-
-static void
 print_process(const struct pages_picture *picture, struct buffer *body)
 {
     buffer_appendf(body,
@@ -174,7 +160,7 @@ page_metrics(const struct pages_picture *picture, struct buffer *body)
 {
     print_labels(picture, body);
     print_state(picture, body);
-    print_job(&picture->view.job, body);
+    pages_count_jobs(&picture->jobs, body);
     print_process(picture, body);
     if (picture->metrics != NULL)
         metrics_print(picture->metrics, body);

@@ -9,7 +9,9 @@
 #include "agent/base/file.h"
 #include "agent/daemon_private.h"
 #include "agent/handlers/handlers.h"
+#include "agent/job/registry.h"
 
+#define JOB_THREADS 2 /* a backup's copying, a verification */
 #define QUERY_THREADS 4
 #define WAIT_THREADS 16
 #define MOST_IDLE_CONNECTIONS 8
@@ -64,7 +66,8 @@ create_workers(struct daemon *daemon)
 {
     struct tablet_context *context = &daemon->context;
     TRY(worker_new("action", 1, &context->action_worker));
-    TRY(worker_new("job", 1, &context->job_worker));
+    TRY(worker_new("job", JOB_THREADS, &context->job_worker));
+    TRY(worker_new("stream", HANDLER_STREAMS_MOST, &context->stream_worker));
     TRY(worker_new("query", QUERY_THREADS, &context->query_worker));
     TRY(worker_new("wait", WAIT_THREADS, &context->wait_worker));
     return worker_new("stop", 1, &daemon->stop_worker);
@@ -132,6 +135,7 @@ fill_context(struct daemon *daemon)
     context->on_change = on_change;
     context->on_change_data = daemon;
     context->stop = cancel_new(INT64_MAX);
+    context->jobs = job_registry_new(context->stop);
     context->dba_pool = db_pool_new(&context->dba_params, MOST_IDLE_CONNECTIONS);
 }
 
@@ -183,6 +187,7 @@ fill_picture(struct pages_picture *picture, void *data)
     picture->now_ns = clock_wall_ns();
     picture->metrics = daemon->metrics;
     picture->process = process_stats_read();
+    job_registry_read(daemon->context.jobs, &picture->jobs);
 }
 
 static struct error *
@@ -231,10 +236,12 @@ daemon_destroy(struct daemon *daemon)
     shard_sync_free(daemon->shard_sync);
     worker_free(context->action_worker);
     worker_free(context->job_worker); /* the action thread hands jobs over to it */
+    worker_free(context->stream_worker);
     worker_free(context->wait_worker);
     worker_free(context->query_worker);
     worker_free(daemon->stop_worker);
     handlers_free(daemon->methods);
+    job_registry_free(context->jobs);
     tablet_free(context->tablet);
     mysqlctl_client_free(context->mysqlctl);
     if (context->tm_client != NULL)

@@ -131,14 +131,6 @@ wants_restore(struct daemon *daemon, struct cancel *cancel, bool *ret_wants)
     return NULL;
 }
 
-static void
-ignore_line(int level, const char *text, void *data)
-{
-    (void)level;
-    (void)text;
-    (void)data; /* the job logs them itself */
-}
-
 static struct error *
 set_out_of_service(struct daemon *daemon, struct cancel *cancel, bool is_out)
 {
@@ -152,14 +144,26 @@ set_out_of_service(struct daemon *daemon, struct cancel *cancel, bool is_out)
                               SEMI_SYNC_NONE);
 }
 
+/* The start itself ends by the token that is the job's parent. */
+static struct error *
+restore_as_job(struct daemon *daemon)
+{
+    struct restore_request request = {.backup_time_ns =
+                                          daemon->config->backup.restore_not_after_ns};
+    CLEANUP(freep) char *parameters = job_restore_parameters(&request);
+    struct job *job = NULL;
+    TRY(job_begin(daemon->context.jobs, JOB_RESTORE, parameters, &job));
+    struct error *error = job_restore(&daemon->context, job, &request);
+    job_end(job, error);
+    return error;
+}
+
 /* An empty tablet must not look like a replica while it waits for a backup. */
 static struct error *
 restore_out_of_service(struct daemon *daemon, struct cancel *cancel)
 {
-    struct restore_request request = {.backup_time_ns =
-                                          daemon->config->backup.restore_not_after_ns};
     TRY(set_out_of_service(daemon, cancel, true));
-    struct error *error = job_restore(&daemon->context, cancel, &request, ignore_line, NULL);
+    struct error *error = restore_as_job(daemon);
     if (error != NULL)
         error = error_first(error, set_out_of_service(daemon, cancel, true));
     return error;

@@ -5,6 +5,7 @@
 
 #include "agent/base/log.h"
 #include "agent/daemon_private.h"
+#include "agent/job/registry.h"
 
 #define COMPONENT "stop"
 #define UNPUBLISH_TIMEOUT_MS 3000
@@ -35,14 +36,26 @@ end_loop(void *data)
     loop_stop(daemon->context.loop);
 }
 
+/* A job that ends puts mysqld and the type back: before our address is taken out, and while its
+ * followers still hear of it. */
+static void
+await_jobs(struct daemon *daemon)
+{
+    CLEANUP(cancel_unrefp)
+    struct cancel *cancel = cancel_new_child(NULL, daemon->config->onterm_timeout_ms / 2);
+    if (job_registry_drain(daemon->context.jobs, cancel) > 0)
+        LOG_WARN(COMPONENT, "a job did not end in time: the next start answers it");
+}
+
 static void
 stop_on_worker(void *data)
 {
     struct daemon *daemon = data;
     struct tablet_context *context = &daemon->context;
     cancel_request(context->stop); /* the start, jobs and background work end */
+    await_jobs(daemon);
     if (daemon->server != NULL)
-        rpc_server_stop(daemon->server, daemon->config->onterm_timeout_ms / 2);
+        rpc_server_stop(daemon->server, daemon->config->onterm_timeout_ms / 4);
     daemon->server = NULL;
     CLEANUP(cancel_unrefp) struct cancel *cancel = cancel_new_child(NULL, UNPUBLISH_TIMEOUT_MS);
     log_error_take(LOG_LEVEL_WARN, COMPONENT, tablet_unpublish(context, cancel),

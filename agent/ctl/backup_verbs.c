@@ -16,6 +16,19 @@ show_event(const Logutil__Event *event, void *data)
     progress_show(data, event->level, event->value);
 }
 
+/* Whoever stops looking does not stop the tablet. */
+static void
+note_going_on(struct ctl *ctl, const Topodata__Tablet *tablet, const struct error *error)
+{
+    if (error == NULL || !cancel_is_requested(ctl->cancel))
+        return;
+    struct alias_text alias = alias_text_of(tablet);
+    ctl_warn(ctl,
+             "the tablet goes on by itself: 'vtagent ctl Jobs %s' shows it, 'vtagent ctl CancelJob "
+             "%s all' ends it",
+             alias.text, alias.text);
+}
+
 static struct error *
 take_backup(struct ctl *ctl, const Topodata__Tablet *tablet)
 {
@@ -33,6 +46,7 @@ take_backup(struct ctl *ctl, const Topodata__Tablet *tablet)
                                          &tabletmanagerdata__backup_response__descriptor,
                                          ctl->cancel, show_event, progress);
     progress_free(progress);
+    note_going_on(ctl, tablet, error);
     return error;
 }
 
@@ -183,6 +197,7 @@ restore_from_backup(struct ctl *ctl)
                        &tabletmanagerdata__restore_from_backup_response__descriptor, ctl->cancel,
                        show_event, progress);
     progress_free(progress);
+    note_going_on(ctl, tablet, error);
     TRY(error);
     struct tablet_alias alias = tablet_alias_of(tablet->alias);
     return ctl->options.is_dry_run ? NULL : follow_primary(ctl, &alias);

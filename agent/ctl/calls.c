@@ -3,14 +3,18 @@
 
 #include "agent/ctl/session.h"
 #include "tabletmanagerservice.pb-c.h"
+#include "vtagent_agent.pb-c.h"
 
+#define OUR_SERVICE "/vtagent.Agent/"
 #define NOT_A_REPLICA_ERRNO 100
 
 static struct error *
 find_method(const char *name, const ProtobufCMethodDescriptor **ret_method)
 {
+    bool is_ours = str_starts_with(name, OUR_SERVICE);
     const ProtobufCMethodDescriptor *method = protobuf_c_service_descriptor_get_method_by_name(
-        &tabletmanagerservice__tablet_manager__descriptor, name);
+        is_ours ? &vtagent__agent__descriptor : &tabletmanagerservice__tablet_manager__descriptor,
+        is_ours ? name + strlen(OUR_SERVICE) : name);
     if (method == NULL)
         return error_new(ERROR_INTERNAL, "method '%s' is unknown", name);
     *ret_method = method;

@@ -74,6 +74,7 @@ list_families(struct ctl_family families[16])
     families[count++] = status_verbs();
     families[count++] = reparent_verbs();
     families[count++] = backup_verbs();
+    families[count++] = job_verbs();
     families[count++] = schema_verbs();
     families[count++] = validate_verbs();
     families[count++] = (struct ctl_family){&help_verb, 1};

@@ -101,11 +101,13 @@ progress_show(struct progress *progress, int level, const char *text)
 {
     FILE *stream = progress->ctl->err;
     double percent = progress_percent(text);
+    bool tells_speed = strstr(text, "/s, ") != NULL;
     bool is_step = level == LOGUTIL__LEVEL__INFO && percent >= 0;
     if (progress->ctl->options.is_quiet && level == LOGUTIL__LEVEL__INFO)
         return;
     if (is_step && progress->is_terminal) {
-        CLEANUP(freep) char *speed = speed_text(progress, text, percent);
+        CLEANUP(freep)
+        char *speed = tells_speed ? xstrdup("") : speed_text(progress, text, percent);
         fprintf(stream, "\r\033[K%s%s", text, speed);
         progress->has_open_line = true;
     } else {

@@ -70,6 +70,10 @@ struct error *ctl_check_name(struct ctl *ctl, const char *what, const char *name
 /* The tablet that word `index` names, from the topology. record_freep frees it. */
 struct error *ctl_read_tablet(struct ctl *ctl, size_t index,
                               Topodata__Tablet **ret_tablet) ERROR_MUST_CHECK;
+/* Appends the tablets of these cells (NULL or none: of all), of a keyspace or shard or all. A cell
+ * that cannot be read is a warning while others can. (topo_verbs.c) */
+struct error *ctl_list_tablets(struct ctl *ctl, const struct strv *cells, const char *keyspace,
+                               const char *shard, struct tablet_list *list) ERROR_MUST_CHECK;
 
 /* ---- Output ---- */
 /* A line on stderr about what is going on; nothing with --quiet. Any thread. */
@@ -91,7 +95,8 @@ struct alias_text alias_text_from(const Topodata__TabletAlias *alias);
 struct error *ctl_open_topology_if_given(struct ctl *ctl) ERROR_MUST_CHECK;
 
 /* ---- Calls ---- */
-/* One call of the TabletManager service by its method's name. request NULL: an empty one.
+/* One call of the TabletManager service by its method's name, or of vtagent's own by its path
+ * ("/vtagent.Agent/Jobs"). request NULL: an empty one.
  * timeout_ms 0: no other bound than the cancel's. `ret_response` points to a pointer of the
  * response's type, or is NULL. */
 struct error *ctl_call(struct ctl *ctl, const Topodata__Tablet *tablet, const char *method,
@@ -154,6 +159,7 @@ struct ctl_family tablet_verbs(void);
 struct ctl_family status_verbs(void);
 struct ctl_family reparent_verbs(void);
 struct ctl_family backup_verbs(void);
+struct ctl_family job_verbs(void);
 struct ctl_family schema_verbs(void);
 struct ctl_family validate_verbs(void);
 

@@ -52,10 +52,9 @@ append_tablets(struct tablet_list *list, struct tablet_list *take_more)
     *take_more = (struct tablet_list){0};
 }
 
-/* Of these cells, or all; a cell that cannot be read is a warning while others can. */
-static struct error *
-list_cells_tablets(struct ctl *ctl, const struct strv *cells, const char *keyspace,
-                   const char *shard, struct tablet_list *list)
+struct error *
+ctl_list_tablets(struct ctl *ctl, const struct strv *cells, const char *keyspace, const char *shard,
+                 struct tablet_list *list)
 {
     CLEANUP(strv_done) struct strv all = {0};
     if (cells == NULL || cells->count == 0) {
@@ -137,8 +136,8 @@ get_tablets(struct ctl *ctl)
         TRY(ctl_parse_type(ctl, ctl->options.tablet_type, &type));
     TRY(normalize_aliases(ctl, &aliases));
     CLEANUP(tablet_list_done) struct tablet_list list = {0};
-    TRY(list_cells_tablets(ctl, &ctl->options.cells, ctl->options.keyspace, ctl->options.shard,
-                           &list));
+    TRY(ctl_list_tablets(ctl, &ctl->options.cells, ctl->options.keyspace, ctl->options.shard,
+                         &list));
     filter_tablets(&list, ctl->options.tablet_type == NULL ? NULL : &type, &aliases);
     print_tablets(ctl, &list);
     return NULL;
@@ -163,7 +162,7 @@ list_all_tablets(struct ctl *ctl)
     for (size_t i = 0; i < ctl->words.count; i++)
         TRY(ctl_check_name(ctl, "cell", ctl->words.items[i]));
     CLEANUP(tablet_list_done) struct tablet_list list = {0};
-    TRY(list_cells_tablets(ctl, &ctl->words, NULL, NULL, &list));
+    TRY(ctl_list_tablets(ctl, &ctl->words, NULL, NULL, &list));
     print_lines(ctl, &list);
     return NULL;
 }

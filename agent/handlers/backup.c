@@ -1,16 +1,27 @@
 /* Backup and RestoreFromBackup: checks of the request; the work is a job's. */
+#include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "agent/base/clock.h"
 #include "agent/base/log.h"
+#include "agent/handlers/crc64.h"
 #include "agent/handlers/message.h"
 #include "agent/handlers/service.h"
 #include "agent/job/job.h"
 
+/* A Backup call's request and the job made of it. */
+struct backup_call {
+    struct tablet_context *context;
+    Tabletmanagerdata__BackupRequest *in;
+    struct backup_job *rest;
+};
+
 static void
-on_line(int level, const char *text, void *data)
+backup_call_free(void *data)
 {
-    handler_send_event(data, level, text);
+    struct backup_call *backup = data;
+    protobuf_c_message_free_unpacked(&backup->in->base, NULL);
+    free(backup);
 }
 
 static struct error *
@@ -24,14 +35,13 @@ refuse_primary(bool is_primary)
 
 /* We may not have heard yet that somebody made us a primary. */
 static struct error *
-check_type(struct handler_call *call)
+check_type(struct tablet_context *context, struct job *job)
 {
     struct tablet_snapshot snapshot;
-    tablet_get_snapshot(call->context->tablet, &snapshot);
+    tablet_get_snapshot(context->tablet, &snapshot);
     TRY(refuse_primary(snapshot.type == TOPODATA__TABLET_TYPE__PRIMARY));
     Topodata__Tablet *record = NULL;
-    TRY(topo_get_tablet(call->context->topo, call->cancel, &call->context->identity->alias, &record,
-                        NULL));
+    TRY(topo_get_tablet(context->topo, job_cancel(job), &context->identity->alias, &record, NULL));
     bool is_primary = record->type == TOPODATA__TABLET_TYPE__PRIMARY;
     topodata__tablet__free_unpacked(record, NULL);
     return refuse_primary(is_primary);
@@ -47,12 +57,12 @@ is_listed(const Tabletmanagerdata__BackupRequest__InitSQL *init_sql, Topodata__T
 }
 
 static struct error *
-run_init_queries(struct handler_call *call, const Tabletmanagerdata__BackupRequest__InitSQL *init,
-                 int64_t timeout_ms)
+run_init_queries(struct tablet_context *context, struct job *job,
+                 const Tabletmanagerdata__BackupRequest__InitSQL *init, int64_t timeout_ms)
 {
-    CLEANUP(cancel_unrefp) struct cancel *cancel = cancel_new_child(call->cancel, timeout_ms);
+    CLEANUP(cancel_unrefp) struct cancel *cancel = cancel_new_child(job_cancel(job), timeout_ms);
     CLEANUP(dba_done) struct dba dba = {0};
-    TRY(dba_take(call->context, cancel, &dba));
+    TRY(dba_take(context, cancel, &dba));
     for (size_t i = 0; i < init->n_queries; i++) {
         CLEANUP(db_result_freep) struct db_result *result = NULL;
         TRY(error_wrap(db_query(dba.db, cancel, DB_NO_LIMIT, init->queries[i], &result),
@@ -62,7 +72,8 @@ run_init_queries(struct handler_call *call, const Tabletmanagerdata__BackupReque
 }
 
 static struct error *
-run_init_sql(struct handler_call *call, const Tabletmanagerdata__BackupRequest__InitSQL *init)
+run_init_sql(struct tablet_context *context, struct job *job,
+             const Tabletmanagerdata__BackupRequest__InitSQL *init)
 {
     if (init == NULL || init->n_queries == 0)
         return NULL;
@@ -71,13 +82,15 @@ run_init_sql(struct handler_call *call, const Tabletmanagerdata__BackupRequest__
     if (timeout_ms <= 0)
         return error_new(ERROR_INVALID_ARGUMENT, "init SQL queries need a timeout");
     struct tablet_snapshot snapshot;
-    tablet_get_snapshot(call->context->tablet, &snapshot);
+    tablet_get_snapshot(context->tablet, &snapshot);
     if (!is_listed(init, snapshot.type))
         return NULL;
-    struct error *error = run_init_queries(call, init, timeout_ms);
+    job_set_phase(job, "init-sql");
+    struct error *error = run_init_queries(context, job, init, timeout_ms);
     if (error == NULL || init->fail_on_error)
         return error_wrap(error, "failed to execute backup init SQL queries");
-    handler_send_event(call, LOGUTIL__LEVEL__WARNING, error->message);
+    LOG_WARN("backup", "init SQL: %s", error->message);
+    job_add_line(job, LINE_WARNING, error->message);
     error_free(error);
     return NULL;
 }
@@ -90,24 +103,11 @@ engine_of(const Tabletmanagerdata__BackupRequest *in)
     return is_set && !str_is_empty(in->backup_engine) ? in->backup_engine : NULL;
 }
 
-static struct error *
-finish_backup(struct handler_call *call)
+static struct backup_request
+backup_request_of(const Tabletmanagerdata__BackupRequest *in)
 {
-    return job_backup_finish(call->rest_data);
-}
-
-HANDLER(handle_backup)
-{
-    (void)response;
-    const Tabletmanagerdata__BackupRequest *in = request;
-    if (str_is_empty(call->context->identity->mycnf_path))
-        return error_new(ERROR_UNKNOWN, "cannot perform backup without my.cnf, please restart "
-                                        "with --mycnf-file");
-    if (!in->allow_primary)
-        TRY(check_type(call));
-    TRY(run_init_sql(call, in->init_sql));
     const Vttime__Duration *timeout = in->mysql_shutdown_timeout;
-    struct backup_request wanted = {
+    return (struct backup_request){
         .concurrency = in->concurrency,
         .allows_primary = in->allow_primary,
         .is_upgrade_safe = in->upgrade_safe,
@@ -116,11 +116,74 @@ HANDLER(handle_backup)
         .mysql_shutdown_timeout_ms =
             timeout == NULL ? 0 : timeout->seconds * 1000 + timeout->nanos / 1000000,
     };
-    struct backup_job *rest = NULL;
-    TRY(job_backup(call->context, call->cancel, &wanted, on_line, call, &rest));
-    call->rest_data = rest;
-    call->rest = rest != NULL ? finish_backup : NULL;
-    return NULL;
+}
+
+static struct error *
+take_backup(struct job *job, void *data)
+{
+    struct backup_call *backup = data;
+    const struct backup_request wanted = backup_request_of(backup->in);
+    if (!backup->in->allow_primary)
+        TRY(check_type(backup->context, job));
+    TRY(run_init_sql(backup->context, job, backup->in->init_sql));
+    return job_backup(backup->context, job, &wanted, &backup->rest);
+}
+
+static struct error *
+finish_backup(struct job *job, void *data)
+{
+    (void)job;
+    return job_backup_finish(((struct backup_call *)data)->rest);
+}
+
+/* Init SQL by its checksum: two requests with other statements are not the same. */
+static char *
+backup_parameters(const Tabletmanagerdata__BackupRequest *in)
+{
+    const struct backup_request wanted = backup_request_of(in);
+    CLEANUP(freep) char *text = job_backup_parameters(&wanted);
+    if (in->init_sql == NULL || in->init_sql->n_queries == 0)
+        return xstrdup(text);
+    size_t size = protobuf_c_message_get_packed_size(&in->init_sql->base);
+    CLEANUP(freep) uint8_t *packed = xmalloc(size + 1);
+    protobuf_c_message_pack(&in->init_sql->base, packed);
+    return xasprintf("%s, init SQL %016" PRIx64, text, crc64_iso(packed, size));
+}
+
+HANDLER(handle_backup)
+{
+    (void)response;
+    const Tabletmanagerdata__BackupRequest *in = request;
+    struct tablet_context *context = call->context;
+    if (str_is_empty(context->identity->mycnf_path))
+        return error_new(ERROR_UNKNOWN, "cannot perform backup without my.cnf, please restart "
+                                        "with --mycnf-file");
+    struct backup_call *backup = xcalloc(1, sizeof(*backup));
+    backup->context = context;
+    backup->in = message_copy(&in->base);
+    CLEANUP(freep) char *parameters = backup_parameters(in);
+    const struct job_plan plan = {
+        .kind = JOB_BACKUP,
+        .parameters = parameters,
+        .first = {context->action_worker, take_backup},
+        .second = {context->job_worker, finish_backup},
+        .data = backup,
+        .free_data = backup_call_free,
+    };
+    return handler_run_job(call, &plan);
+}
+
+/* ---- Restore ---- */
+struct restore_call {
+    struct tablet_context *context;
+    struct restore_request wanted;
+};
+
+static struct error *
+restore(struct job *job, void *data)
+{
+    const struct restore_call *restore = data;
+    return job_restore(restore->context, job, &restore->wanted);
 }
 
 static bool
@@ -165,10 +228,20 @@ HANDLER(handle_restore_from_backup)
                          "cannot perform restore without my.cnf, please restart with "
                          "--mycnf-file");
     TRY(check_restore(in));
-    struct restore_request wanted = {
+    struct restore_call *restoring = xcalloc(1, sizeof(*restoring));
+    restoring->context = call->context;
+    restoring->wanted = (struct restore_request){
         .backup_time_ns = message_time_ns(in->backup_time),
         .is_dry_run = in->dry_run,
         .has_data = true,
     };
-    return job_restore(call->context, call->cancel, &wanted, on_line, call);
+    CLEANUP(freep) char *parameters = job_restore_parameters(&restoring->wanted);
+    const struct job_plan plan = {
+        .kind = JOB_RESTORE,
+        .parameters = parameters,
+        .first = {call->context->action_worker, restore},
+        .data = restoring,
+        .free_data = free,
+    };
+    return handler_run_job(call, &plan);
 }

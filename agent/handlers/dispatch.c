@@ -1,7 +1,9 @@
 /* From the pump's thread to the worker of the row's class, and back with one answer. */
+#include <assert.h>
 #include <stdlib.h>
 
 #include "agent/base/clock.h"
+#include "agent/handlers/handlers.h"
 #include "agent/handlers/message.h"
 #include "agent/handlers/service.h"
 
@@ -33,8 +35,6 @@ static void
 finish_call(struct handler_call *call, ProtobufCMessage *response, struct error *error)
 {
     bool has_failed = error != NULL;
-    if (call->row->is_backup)
-        atomic_store(&call->service->has_backup, false);
     rpc_call_finish(call->rpc, has_failed ? NULL : response, error);
     if (response != NULL)
         protobuf_c_message_free_unpacked(response, NULL);
@@ -44,23 +44,13 @@ finish_call(struct handler_call *call, ProtobufCMessage *response, struct error 
 }
 
 static void
-run_rest(void *data)
-{
-    struct handler_call *call = data;
-    finish_call(call, NULL, call->rest(call));
-}
-
-static void
 run_call(void *data)
 {
     struct handler_call *call = data;
     bool is_stream = call->row->is_stream;
     ProtobufCMessage *response = is_stream ? NULL : message_new(call->row->response);
     struct error *error = run_function(call, response);
-    if (error == NULL && call->rest != NULL)
-        worker_submit(call->context->job_worker, run_rest, call);
-    else
-        finish_call(call, response, error);
+    finish_call(call, response, error);
 }
 
 static struct worker *
@@ -77,6 +67,8 @@ choose_worker(const struct handler_call *call)
         return context->wait_worker;
     case HANDLER_ACTION:
         return context->action_worker;
+    case HANDLER_STREAM:
+        return context->stream_worker;
     case HANDLER_INLINE:
     default:
         return NULL;
@@ -88,8 +80,13 @@ handler_dispatch(struct rpc_call *rpc, const ProtobufCMessage *request, void *da
 {
     struct handler_binding *binding = data;
     struct service *service = binding->service;
-    if (binding->row->is_backup && atomic_exchange(&service->has_backup, true)) {
-        rpc_call_finish(rpc, NULL, error_new(ERROR_UNKNOWN, "a backup is already running"));
+    if (binding->row->class == HANDLER_STREAM &&
+        worker_pending(service->context->stream_worker) >= HANDLER_STREAMS_MOST) {
+        rpc_call_finish(rpc, NULL,
+                        error_new(ERROR_RESOURCE_EXHAUSTED,
+                                  "%d callers follow jobs of this tablet already: 'vtagent ctl "
+                                  "Jobs' shows the jobs",
+                                  HANDLER_STREAMS_MOST));
         return;
     }
     struct handler_call *call = xcalloc(1, sizeof(*call));
@@ -120,11 +117,12 @@ handler_send_event(struct handler_call *call, int level, const char *text)
     event.level = (Logutil__Level)level;
     event.file = (char *)"vtagent";
     event.value = (char *)text;
-    /* BackupResponse and RestoreFromBackupResponse have the same single field. */
-    Tabletmanagerdata__BackupResponse backup = TABLETMANAGERDATA__BACKUP_RESPONSE__INIT;
-    Tabletmanagerdata__RestoreFromBackupResponse restore =
-        TABLETMANAGERDATA__RESTORE_FROM_BACKUP_RESPONSE__INIT;
-    backup.event = &event;
-    restore.event = &event;
-    error_free(rpc_call_send(call->rpc, call->row->is_backup ? &backup.base : &restore.base));
+    struct {
+        ProtobufCMessage base;
+        Logutil__Event *event;
+    } response; /* the layout of every message with an event only */
+    assert(call->row->response->sizeof_message == sizeof(response));
+    protobuf_c_message_init(call->row->response, &response);
+    response.event = &event;
+    error_free(rpc_call_send(call->rpc, &response.base));
 }

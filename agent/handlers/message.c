@@ -11,6 +11,15 @@ message_new(const ProtobufCMessageDescriptor *descriptor)
     return message;
 }
 
+void *
+message_copy(const ProtobufCMessage *message)
+{
+    size_t size = protobuf_c_message_get_packed_size(message);
+    CLEANUP(freep) uint8_t *packed = xmalloc(size + 1);
+    protobuf_c_message_pack(message, packed);
+    return protobuf_c_message_unpack(message->descriptor, NULL, size, packed);
+}
+
 /* Length of the UTF-8 sequence at `text`, 0 when it is none. */
 static size_t
 utf8_sequence(const unsigned char *text)

@@ -9,6 +9,8 @@
 
 /* An empty message. */
 void *message_new(const ProtobufCMessageDescriptor *descriptor);
+/* A deep copy. */
+void *message_copy(const ProtobufCMessage *message);
 /* A string field: a copy; NULL gives "". Bytes that are not UTF-8 become '?', because readers
  * refuse a whole message for one of them. */
 char *message_text(const char *text);

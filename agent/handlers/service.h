@@ -9,6 +9,7 @@
 
 #include "agent/actions/dba.h"
 #include "agent/actions/grants.h"
+#include "agent/job/registry.h"
 #include "agent/rpc/rpc.h"
 #include "agent/tablet/tablet.h"
 #include "tabletmanagerdata.pb-c.h"
@@ -18,6 +19,7 @@ enum handler_class {
     HANDLER_QUERY,  /* a short read, no lock */
     HANDLER_WAIT,   /* no lock, may take as long as the caller lets it */
     HANDLER_ACTION, /* under the action lock */
+    HANDLER_STREAM, /* starts or finds a job and follows it; no lock */
 };
 
 struct handler_call;
@@ -30,7 +32,6 @@ struct handler_row {
     enum handler_class class;
     bool needs_grants; /* the gate of agent/actions/grants.h */
     bool is_stream;    /* `response` is NULL; events go through handler_send_event */
-    bool is_backup;    /* one at a time, a second one is refused before it queues */
 };
 
 /* Semi-sync's progress between two looks, to tell "waiting" from "blocked". */
@@ -44,7 +45,6 @@ struct throttler_cache;
 struct service {
     struct tablet_context *context;
     struct grants_gate grants;
-    atomic_bool has_backup; /* a backup runs or waits for the action lock */
     struct semi_sync_watch semi_sync;
     struct table_lock *table_lock;        /* loop's; tables.c */
     struct throttler_cache *throttler;    /* loop's; throttler_config.c */
@@ -65,10 +65,6 @@ struct handler_call {
     const void *request;
     /* Set by a handler: runs on the same thread after the answer was given. */
     void (*after)(struct tablet_context *context);
-    /* Set by a handler that succeeded: the call goes on without the action lock, on the job
-     * worker. */
-    struct error *(*rest)(struct handler_call *call);
-    void *rest_data;
 };
 
 const struct handler_row *handler_rows(size_t *ret_count);
@@ -77,8 +73,14 @@ void handler_dispatch(struct rpc_call *rpc, const ProtobufCMessage *request, voi
 /* A pooled dba connection for the handler's scope: CLEANUP(dba_done) struct dba dba = {0}. */
 struct error *handler_take_dba(struct handler_call *call, struct dba *ret_dba) ERROR_MUST_CHECK;
 
-/* One line of a stream's log; a client that is gone is ignored. level: logutil.Level. */
+/* One line of a stream's log; a client that is gone is ignored. level: logutil.Level. The row's
+ * response has an event as its one field. */
 void handler_send_event(struct handler_call *call, int level, const char *text);
+/* Starts the plan's job, or finds the running one with the same parameters, and sends its lines
+ * until it has ended: its outcome. A caller that goes away before gets its own cancel's error, and
+ * the job goes on. plan->data is taken. (jobs.c) */
+struct error *handler_run_job(struct handler_call *call,
+                              const struct job_plan *plan) ERROR_MUST_CHECK;
 
 struct table_lock *table_lock_new(struct service *service);
 void table_lock_free(struct table_lock *lock); /* unlocks */
@@ -147,5 +149,8 @@ HANDLER(handle_get_throttler_status);
 HANDLER(handle_mysql_host_metrics);
 HANDLER(handle_backup);
 HANDLER(handle_restore_from_backup);
+/* jobs.c */
+HANDLER(handle_jobs);
+HANDLER(handle_cancel_job);
 
 #endif

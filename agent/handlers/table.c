@@ -3,6 +3,7 @@
 
 #include "agent/handlers/handlers.h"
 #include "agent/handlers/service.h"
+#include "vtagent_agent.pb-c.h"
 
 #define GRANTS true
 #define NO_GRANTS false
@@ -14,12 +15,19 @@
         .response = &tabletmanagerdata__##prefix##_response__descriptor, .function = handler,      \
         .class = HANDLER_##class_of, .needs_grants = (grants)                                      \
     }
-#define STREAM(method, prefix, handler, is_a_backup)                                               \
+#define STREAM(method, prefix, handler)                                                            \
     {                                                                                              \
         .path = "/tabletmanagerservice.TabletManager/" #method,                                    \
         .request = &tabletmanagerdata__##prefix##_request__descriptor,                             \
         .response = &tabletmanagerdata__##prefix##_response__descriptor, .function = handler,      \
-        .class = HANDLER_ACTION, .is_stream = true, .is_backup = (is_a_backup)                     \
+        .class = HANDLER_STREAM, .is_stream = true                                                 \
+    }
+/* vtagent's own service. */
+#define AGENT(method, prefix, handler, class_of, is_a_stream)                                      \
+    {                                                                                              \
+        .path = "/vtagent.Agent/" #method, .request = &vtagent__##prefix##_request__descriptor,    \
+        .response = &vtagent__##prefix##_response__descriptor, .function = handler,                \
+        .class = HANDLER_##class_of, .is_stream = (is_a_stream)                                    \
     }
 
 static const struct handler_row rows[] = {
@@ -90,8 +98,11 @@ static const struct handler_row rows[] = {
     UNARY(GetThrottlerStatus, get_throttler_status, handle_get_throttler_status, QUERY, NO_GRANTS),
     UNARY(MysqlHostMetrics, mysql_host_metrics, handle_mysql_host_metrics, QUERY, NO_GRANTS),
 
-    STREAM(Backup, backup, handle_backup, true),
-    STREAM(RestoreFromBackup, restore_from_backup, handle_restore_from_backup, false),
+    STREAM(Backup, backup, handle_backup),
+    STREAM(RestoreFromBackup, restore_from_backup, handle_restore_from_backup),
+
+    AGENT(Jobs, jobs, handle_jobs, QUERY, false),
+    AGENT(CancelJob, cancel_job, handle_cancel_job, WAIT, false),
 };
 
 const struct handler_row *

@@ -268,6 +268,7 @@ backup_freeze_take(struct backup_job *job)
     struct standstill still = {
         .job = job, .cancel = job->run.cancel, .start_ms = clock_monotonic_ms()};
     CLEANUP(dba_done) struct dba dba = {0};
+    job_set_phase(job->run.job, "image");
     TRY(dba_take(job->run.context, job->run.cancel, &dba));
     still.db = dba.db;
     TRY(read_sql_thread(&still));
@@ -310,6 +311,7 @@ prove(struct backup_job *job)
     if (str_equal(mode, "none"))
         return NULL;
     bool checks_tables = str_equal(mode, "tables");
+    job_set_phase(job->run.job, "prove");
     job_say(&job->run, LINE_INFO, "proving the image: a server of its own recovers it and %s",
             checks_tables ? "checks every table" : "opens every table");
     TRY(error_wrap(supervisor_prove_image(job->run.context->mysqlctl, job->run.cancel,

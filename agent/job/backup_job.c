@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "agent/actions/dba.h"
+#include "agent/base/buffer.h"
 #include "agent/base/clock.h"
 #include "agent/job/backup_job.h"
 #include "backup/backup.h"
@@ -21,6 +22,25 @@ backup_job_free(struct backup_job *job)
     freep(&job->backup_name);
     freep(&job->position);
     free(job);
+}
+
+char *
+job_backup_parameters(const struct backup_request *request)
+{
+    CLEANUP(buffer_done) struct buffer text = BUFFER_INIT;
+    buffer_appendf(&text, "concurrency %d", request->concurrency);
+    if (request->allows_primary)
+        buffer_append_text(&text, ", allow-primary");
+    if (request->is_upgrade_safe)
+        buffer_append_text(&text, ", upgrade-safe");
+    if (!str_is_empty(request->engine))
+        buffer_appendf(&text, ", engine '%s'", request->engine);
+    if (!str_is_empty(request->incremental_from))
+        buffer_appendf(&text, ", incremental from '%s'", request->incremental_from);
+    if (request->mysql_shutdown_timeout_ms != 0)
+        buffer_appendf(&text, ", shutdown timeout %lld ms",
+                       (long long)request->mysql_shutdown_timeout_ms);
+    return buffer_take(&text);
 }
 
 /* ---- Before anything is changed ---- */
@@ -108,6 +128,7 @@ backup_copy_files(struct backup_job *job)
     options.rate_bytes_per_second = context->backup->rate_bytes_per_second;
     options.allows_corrupt_pages = context->backup->allows_corrupt_pages;
     job_say(&job->run, LINE_INFO, "copying the server's files to backup '%s'", job->backup_name);
+    job_set_phase(job->run.job, "copy");
     int64_t start_ms = clock_monotonic_ms();
     TRY(job_work(&job->run, &options, job->run.cancel));
     job_say(&job->run, LINE_INFO, "the files are copied after %.2f s",
@@ -123,6 +144,7 @@ backup_open_journal(struct backup_job *job, const struct server_before *before, 
     freep(&job->backup_name);
     job->backup_name = backup_name(job->start_time_ns, job->run.context->identity->alias_text);
     job->run.has_image = has_image;
+    job_set_backup_name(job->run.job, job->backup_name);
     return job_open_journal(&job->run, JOURNAL_BACKUP, job->backup_name, job->type, before);
 }
 
@@ -187,6 +209,7 @@ verify(struct backup_job *job)
     options.mysql_version = xstrdup(job->facts.version_text);
     options.concurrency = job->threads;
     options.rate_bytes_per_second = context->backup->rate_bytes_per_second;
+    job_set_phase(job->run.job, "verify");
     return error_wrap(job_work(&job->run, &options, job->run.cancel), "read backup '%s' back",
                       job->backup_name);
 }
@@ -198,20 +221,19 @@ end(struct backup_job *job, struct error *take_error)
     if (take_error == NULL)
         job_say(&job->run, LINE_INFO, "backup '%s' is complete", job->backup_name);
     tablet_set_backup_running(context, false);
-    tablet_set_progress(context, NULL, 0, 0);
     backup_job_free(job);
     return take_error;
 }
 
 struct error *
-job_backup(struct tablet_context *context, struct cancel *cancel,
-           const struct backup_request *request, job_line_function on_line, void *data,
-           struct backup_job **ret_rest)
+job_backup(struct tablet_context *context, struct job *registered,
+           const struct backup_request *request, struct backup_job **ret_rest)
 {
     struct backup_job *job = xcalloc(1, sizeof(*job));
     bool has_image = false;
     job->request = *request;
-    job_run_init(&job->run, context, cancel, "backup", on_line, data);
+    job_run_init(&job->run, context, job_cancel(registered), "backup", registered);
+    job_set_phase(registered, "check");
     struct error *error = check_request(job);
     if (error == NULL)
         error = check_type(job);

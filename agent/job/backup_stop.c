@@ -16,6 +16,7 @@
 static struct error *
 leave_service(struct backup_job *job)
 {
+    job_set_phase(job->run.job, "quiesce");
     job->has_changed_type = true; /* also when it failed half-way */
     return error_wrap(tablet_change_type(job->run.context, job->run.cancel,
                                          TOPODATA__TABLET_TYPE__BACKUP, TABLET_LEAVE_READ_ONLY,
@@ -228,6 +229,7 @@ follow_primary(struct backup_job *job)
 static struct error *
 put_back(struct backup_job *job)
 {
+    job_set_phase(job->run.job, "put-back");
     struct error *error = start_server(job);
     if (error == NULL && job->was_quiesced)
         put_server_back(job);

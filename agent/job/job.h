@@ -3,12 +3,12 @@
 #ifndef VTAGENT_JOB_JOB_H
 #define VTAGENT_JOB_JOB_H
 
+#include "agent/job/registry.h"
 #include "agent/tablet/tablet.h"
 
 /* Backup and restore as child processes (`vtagent job`). Called on the action thread; lines go to
- * on_line as they come (level: logutil.Level's numbers) and to the log. Cancel ends the child.
- * Settings come from context->backup. */
-typedef void (*job_line_function)(int level, const char *text, void *data);
+ * the job's followers as they come and to the log. The job's cancel ends the child. Settings come
+ * from context->backup. */
 struct backup_request {
     int concurrency; /* 0: as configured */
     bool allows_primary, is_upgrade_safe;
@@ -22,9 +22,9 @@ struct backup_request {
  * checked before mysqld is stopped: FAILED_PRECONDITION; NOT_FOUND for an engine other than
  * "builtin", UNIMPLEMENTED for incremental backups. */
 struct backup_job;
-struct error *job_backup(struct tablet_context *context, struct cancel *cancel,
-                         const struct backup_request *request, job_line_function on_line,
-                         void *data, struct backup_job **ret_rest) ERROR_MUST_CHECK;
+struct error *job_backup(struct tablet_context *context, struct job *job,
+                         const struct backup_request *request,
+                         struct backup_job **ret_rest) ERROR_MUST_CHECK;
 /* What needs no action lock and is left in *ret_rest on success: with --backup-quiesce freeze (or
  * auto, where the file system can) job_backup returns once the server's image is taken, and this
  * proves the image and copies it, while the tablet has its type and serves; then, in either mode,
@@ -45,9 +45,11 @@ struct restore_request {
  * `restore_in_progress` in the tablet's folder: the next restore begins anew, whatever backup is
  * then the newest; an older backup is not taken in place of a damaged one (ask for it by its time).
  */
-struct error *job_restore(struct tablet_context *context, struct cancel *cancel,
-                          const struct restore_request *request, job_line_function on_line,
-                          void *data) ERROR_MUST_CHECK;
+struct error *job_restore(struct tablet_context *context, struct job *job,
+                          const struct restore_request *request) ERROR_MUST_CHECK;
+/* The requests as parameters of jobs; caller frees. */
+char *job_backup_parameters(const struct backup_request *request);
+char *job_restore_parameters(const struct restore_request *request);
 
 /* At the agent's start, before mysqld is waited for: answers a job that the last agent did not end.
  * Ends a worker that still runs, removes an incomplete backup, starts mysqld unless a restore is

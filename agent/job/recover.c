@@ -133,7 +133,7 @@ struct error *
 job_recover(struct tablet_context *context, struct cancel *cancel)
 {
     CLEANUP(job_run_done) struct job_run run;
-    job_run_init(&run, context, cancel, COMPONENT, NULL, NULL);
+    job_run_init(&run, context, cancel, COMPONENT, NULL);
     struct error *error = journal_read(context->identity->tablet_directory, &run.journal);
     if (error_is(error, ERROR_NOT_FOUND)) {
         error_free(error);

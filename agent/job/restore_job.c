@@ -41,6 +41,16 @@ shutdown_timeout_ms(const struct restore_job *job)
     return configured > 0 ? configured : DEFAULT_SHUTDOWN_MS;
 }
 
+char *
+job_restore_parameters(const struct restore_request *request)
+{
+    char time[32] = "";
+    if (request->backup_time_ns != 0)
+        clock_format_rfc3339(request->backup_time_ns, time);
+    return xasprintf("%s%s%s", request->backup_time_ns != 0 ? "not after " : "newest backup", time,
+                     request->is_dry_run ? ", dry run" : "");
+}
+
 /* ---- Before anything is changed ---- */
 static struct error *
 check_type(struct restore_job *job)
@@ -108,6 +118,7 @@ choose_and_check(struct restore_job *job)
     }
     TRY(job_work(&job->run, &options, job->run.cancel));
     str_replace(&job->backup_name, job_result(&job->run, "name"));
+    job_set_backup_name(job->run.job, job->backup_name);
     str_replace(&job->position, job_result(&job->run, "position"));
     job->is_same_version = strcmp(job_result(&job->run, "same_version"), "yes") == 0;
     job_say(&job->run, LINE_INFO,
@@ -135,6 +146,7 @@ choose(struct restore_job *job)
 static struct error *
 leave_service(struct restore_job *job)
 {
+    job_set_phase(job->run.job, "quiesce");
     job->has_changed_type = true; /* also when it failed half-way */
     return error_wrap(tablet_change_type(job->run.context, job->run.cancel,
                                          TOPODATA__TABLET_TYPE__RESTORE, TABLET_LEAVE_READ_ONLY,
@@ -155,6 +167,7 @@ wipe(struct restore_job *job)
     CLEANUP(job_options_done)
     struct worker_options options = job_worker_options(job->run.context, "restore-wipe");
     TRY(cancel_check(job->run.cancel));
+    job_set_phase(job->run.job, "wipe");
     job_say(&job->run, LINE_INFO, "deleting the present data");
     job->is_wiped = true;
     TRY(job_work(&job->run, &options, job->run.cancel));
@@ -171,6 +184,7 @@ copy_files(struct restore_job *job)
     struct worker_options options = job_worker_options(context, "restore-copy");
     options.name = xstrdup(job->backup_name);
     TRY(job_concurrency(0, context->backup->restore_concurrency, &options.concurrency));
+    job_set_phase(job->run.job, "copy");
     job_say(&job->run, LINE_INFO, "copying backup '%s'", job->backup_name);
     return job_work(&job->run, &options, job->run.cancel);
 }
@@ -178,6 +192,7 @@ copy_files(struct restore_job *job)
 static struct error *
 start_server(struct restore_job *job)
 {
+    job_set_phase(job->run.job, "start");
     if (!job->is_same_version) {
         job_say(&job->run, LINE_INFO, "the backup is of another server version: upgrading");
         TRY(server_upgrade(job->run.context, job->run.cancel, shutdown_timeout_ms(job)));
@@ -226,6 +241,7 @@ join_shard(struct restore_job *job)
         return NULL;
     }
     tablet_must_catch_up(job->run.context);
+    job_set_phase(job->run.job, "catch-up");
     return catch_up_wait(&job->run);
 }
 
@@ -312,11 +328,12 @@ restore(struct restore_job *job)
 }
 
 struct error *
-job_restore(struct tablet_context *context, struct cancel *cancel,
-            const struct restore_request *request, job_line_function on_line, void *data)
+job_restore(struct tablet_context *context, struct job *registered,
+            const struct restore_request *request)
 {
     CLEANUP(restore_job_done) struct restore_job job = {.request = request};
-    job_run_init(&job.run, context, cancel, "restore", on_line, data);
+    job_run_init(&job.run, context, job_cancel(registered), "restore", registered);
+    job_set_phase(registered, "check");
     TRY(job_check_settings(context));
     TRY(check_type(&job));
     /* What an unfinished restore has left is no data to go back to. */
@@ -327,7 +344,5 @@ job_restore(struct tablet_context *context, struct cancel *cancel,
         job_say(&job.run, LINE_INFO, "dry run: nothing was changed");
         return NULL;
     }
-    struct error *error = restore(&job);
-    tablet_set_progress(context, NULL, 0, 0);
-    return error;
+    return restore(&job);
 }

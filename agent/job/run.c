@@ -11,18 +11,14 @@
 #include "backup/backup.h"
 
 #define DEFAULT_THREADS 4
-#define PROGRESS_LINE_MS 5000
+#define PROGRESS_LINE_MS 3000
 #define REMOVE_TIMEOUT_MS 60000
 
 void
 job_run_init(struct job_run *run, struct tablet_context *context, struct cancel *cancel,
-             const char *name, job_line_function on_line, void *line_data)
+             const char *name, struct job *job)
 {
-    *run = (struct job_run){.context = context,
-                            .cancel = cancel,
-                            .on_line = on_line,
-                            .line_data = line_data,
-                            .name = name};
+    *run = (struct job_run){.context = context, .cancel = cancel, .name = name, .job = job};
 }
 
 void
@@ -41,8 +37,7 @@ say(struct job_run *run, int level, const char *text)
                                : level == LINE_WARNING ? LOG_LEVEL_WARN
                                                        : LOG_LEVEL_INFO;
     log_write(log_level, run->name, "%s", text);
-    if (run->on_line != NULL)
-        run->on_line(level, text, run->line_data);
+    job_add_line(run->job, level, text);
 }
 
 void
@@ -139,19 +134,31 @@ watch_space(struct job_run *run)
 }
 
 static void
+say_progress(struct job_run *run, uint64_t done, uint64_t total, const char *text)
+{
+    double percent = total == 0 ? 100.0 : (double)done * 100.0 / (double)total;
+    CLEANUP(freep) char *speed = NULL;
+    if (run->job != NULL && done != total) {
+        struct job_view view;
+        job_read(run->job, &view);
+        speed = job_speed_text(&view);
+    }
+    job_say(run, LINE_INFO, "%.1f%%, %" PRIu64 " of %" PRIu64 " MB%s, %s", percent, done >> 20,
+            total >> 20, speed != NULL ? speed : "", text);
+}
+
+static void
 on_progress(uint64_t done, uint64_t total, const char *text, void *data)
 {
     struct job_run *run = data;
     int64_t now = clock_monotonic_ms();
     if (done != total)
         watch_space(run);
-    tablet_set_progress(run->context, run->name, done, total);
+    job_set_progress(run->job, done, total);
     if (now - run->last_progress_ms < PROGRESS_LINE_MS && done != total)
         return;
     run->last_progress_ms = now;
-    double percent = total == 0 ? 100.0 : (double)done * 100.0 / (double)total;
-    job_say(run, LINE_INFO, "%.1f%%, %" PRIu64 " of %" PRIu64 " MB, %s", percent, done >> 20,
-            total >> 20, text);
+    say_progress(run, done, total, text);
 }
 
 static void

@@ -1,5 +1,5 @@
-/* What backup and restore share: the caller's lines, the worker, the journal. Private to this
- * folder; action thread. */
+/* What backup and restore share: their lines, the worker, the journal. Private to this folder;
+ * action thread. */
 #ifndef VTAGENT_JOB_RUN_H
 #define VTAGENT_JOB_RUN_H
 
@@ -8,14 +8,11 @@
 #include "agent/job/server.h"
 #include "agent/job/worker_options.h"
 
-enum { LINE_INFO = 0, LINE_WARNING = 1, LINE_ERROR = 2 };
-
 struct job_run {
     struct tablet_context *context;
-    struct cancel *cancel;     /* the caller's */
-    job_line_function on_line; /* may be NULL */
-    void *line_data;
-    const char *name; /* "backup", "restore" */
+    struct cancel *cancel; /* the job's */
+    struct job *job;       /* who follows it, and what is shown of it; NULL: nobody and nothing */
+    const char *name;      /* "backup", "restore" */
     struct journal journal;
     bool has_journal; /* it is on disk */
     bool has_image;   /* the journal to open owns the image of its backup's name */
@@ -28,10 +25,10 @@ struct job_run {
     struct strv result_keys, result_values; /* of the last worker */
 };
 void job_run_init(struct job_run *run, struct tablet_context *context, struct cancel *cancel,
-                  const char *name, job_line_function on_line, void *line_data);
+                  const char *name, struct job *job);
 void job_run_done(struct job_run *run);
 
-/* To the caller and to the log. */
+/* To those who follow the job, and to the log. */
 void job_say(struct job_run *run, int level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* Says "<text>: <error>" as a warning and frees the error; NULL: nothing. */

@@ -178,7 +178,6 @@ tablet_get_view(struct tablet *tablet, struct tablet_view *ret_view)
     ret_view->state = tablet->role.state;
     memcpy(ret_view->history, tablet->history, sizeof(tablet->history));
     ret_view->history_count = tablet->history_count;
-    ret_view->job = tablet->job;
     ret_view->is_published = tablet->is_publishing;
     memcpy(ret_view->publish_error, tablet->publish_error, sizeof(tablet->publish_error));
 }
@@ -255,7 +254,6 @@ struct field_call {
     bool flag;
     int32_t number;
     const char *text;
-    struct tablet_job job;
 };
 
 static void
@@ -296,23 +294,6 @@ tablet_set_caught_up(struct tablet_context *context)
 {
     struct field_call call = {.tablet = context->tablet, .flag = false};
     loop_call(context->loop, "tablet_set_caught_up", set_catch_up_on_loop, &call);
-}
-
-static void
-set_job_on_loop(void *data)
-{
-    struct field_call *call = data;
-    call->tablet->job = call->job;
-}
-
-void
-tablet_set_progress(struct tablet_context *context, const char *job, uint64_t done_bytes,
-                    uint64_t total_bytes)
-{
-    struct field_call call = {.tablet = context->tablet,
-                              .job = {.done_bytes = done_bytes, .total_bytes = total_bytes}};
-    snprintf(call.job.name, sizeof(call.job.name), "%s", job == NULL ? "" : job);
-    loop_call(context->loop, "tablet_set_progress", set_job_on_loop, &call);
 }
 
 static void

@@ -52,9 +52,12 @@ struct tablet_context {
     struct tablet *tablet;
     struct loop *loop;
     struct worker *action_worker; /* one thread: the action lock */
-    struct worker *job_worker;    /* one thread: the part of a backup that needs no action lock */
+    struct worker *job_worker;    /* what jobs do without the action lock: one thread for backups,
+                                     one for verifications */
     struct worker *query_worker;  /* read-only calls */
     struct worker *wait_worker;   /* calls that may wait long (WaitForPosition) */
+    struct worker *stream_worker; /* callers that follow a job */
+    struct job_registry *jobs;    /* agent/job/registry.h */
     struct topo *topo;
     struct tm_client *tm_client;
     struct mysqlctl_client *mysqlctl; /* NULL: no supervisor socket was given */
@@ -103,9 +106,6 @@ struct error *tablet_refresh(struct tablet_context *context,
 void tablet_set_backup_running(struct tablet_context *context, bool is_running);
 /* After a restore: not serving before replication has caught up once. Action thread. */
 void tablet_must_catch_up(struct tablet_context *context);
-/* Progress of a running job, for metrics and the status page; job NULL: none runs. Any thread. */
-void tablet_set_progress(struct tablet_context *context, const char *job, uint64_t done_bytes,
-                         uint64_t total_bytes);
 /* Asks for a health check now. Any thread. */
 void tablet_poke_health(struct tablet_context *context);
 /* Tags: replaces or merges, publishes, returns the result as a copy of the record. Action thread.

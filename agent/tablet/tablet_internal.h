@@ -48,17 +48,12 @@ struct tablet_transition {
     int64_t time_ns;
     char text[320];
 };
-struct tablet_job {
-    char name[32]; /* "" when none runs */
-    uint64_t done_bytes, total_bytes;
-};
 /* Everything a page shows. */
 struct tablet_view {
     struct tablet_snapshot snapshot;
     enum tablet_state state;
     struct tablet_transition history[TABLET_HISTORY]; /* newest first */
     size_t history_count;
-    struct tablet_job job;
     bool is_published;
     char publish_error[256]; /* "" when the record is up to date */
 };

@@ -17,7 +17,6 @@ struct tablet {
     bool is_mariadb;
     int64_t shutdown_time_ns;
     struct strv tag_names, tag_values;
-    struct tablet_job job;
     struct tablet_transition history[TABLET_HISTORY];
     size_t history_count;
     /* publish.c */

@@ -83,6 +83,8 @@ wrap(struct error *take_error, const Topodata__Tablet *tablet, const char *metho
     char alias_text[TABLET_ALIAS_TEXT_MAX];
     struct tablet_alias alias = tablet_alias_of(tablet->alias);
     tablet_alias_format(&alias, alias_text);
+    const char *slash = strrchr(method, '/');
+    method = slash != NULL ? slash + 1 : method;
     CLEANUP(freep) char *theirs = xasprintf("TabletManager.%s on ", method);
     if (str_starts_with(take_error->message, theirs))
         return take_error;
@@ -107,7 +109,8 @@ connect_to(struct tm_client *client, const Topodata__Tablet *tablet, const struc
 static char *
 path_of(const char *method)
 {
-    return xasprintf("/tabletmanagerservice.TabletManager/%s", method);
+    return method[0] == '/' ? xstrdup(method)
+                            : xasprintf("/tabletmanagerservice.TabletManager/%s", method);
 }
 
 struct error *

@@ -19,8 +19,9 @@ void tm_client_free(struct tm_client *client);
 struct error *tm_tablet_address(const Topodata__Tablet *tablet,
                                 char **ret_address) ERROR_MUST_CHECK;
 
-/* One unary call by name: "Ping". The descriptors must be the method's. The caller owns the
- * response (protobuf_c_message_free_unpacked). Errors are wrapped with the method and the alias. */
+/* One unary call by name, "Ping", or of another service by its path, "/vtagent.Agent/Jobs". The
+ * descriptors must be the method's. The caller owns the response
+ * (protobuf_c_message_free_unpacked). Errors are wrapped with the method and the alias. */
 struct error *tm_call(struct tm_client *client, const Topodata__Tablet *tablet, const char *method,
                       const ProtobufCMessage *request,
                       const ProtobufCMessageDescriptor *response_descriptor, struct cancel *cancel,

@@ -1,4 +1,5 @@
-"""Callers that go away at any point of an action: the tablet stays unlocked and consistent."""
+"""Callers that go away at any point of an action, and jobs that are canceled at any: the tablet stays
+unlocked and consistent."""
 import time
 
 import pytest
@@ -103,6 +104,7 @@ def test_backup(shard, delay):
     cluster, primary, (replica,) = shard
     stream = replica.manager.stream("Backup", concurrency=2)
     time.sleep(delay * 10)
+    replica.cancel_job()
     stream.cancel()
     cluster.wait_type(replica, "replica", 120)
     replica.wait_mysqld()

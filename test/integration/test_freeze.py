@@ -221,7 +221,7 @@ def test_while_it_copies_the_tablet_can_be_reparented_and_neither_backed_up_nor_
     rdonly.call("StartReplication")
     cluster.wait_following(rdonly, primary)
     with pytest.raises(wire.RpcError) as second:
-        backup(rdonly)
+        backup(rdonly, concurrency=2)
     assert "a backup is already running" in second.value.details()
     with pytest.raises(wire.RpcError) as restore:
         rdonly.manager.events("RestoreFromBackup", timeout=60)
@@ -239,6 +239,20 @@ def test_a_killed_worker_fails_the_backup_and_drops_the_image(tablets):
     assert isinstance(call.failure(180), wire.RpcError)
     assert complete(cluster) == [] and images(rdonly) == []
     assert rdonly.threads() == ("Yes", "Yes")
+
+
+def test_a_canceled_backup_drops_the_image_and_lists_nothing(tablets):
+    cluster, _, rdonly = tablets
+    pid = rdonly.mysqld_pid()
+    call, _ = caught_copying(cluster, rdonly)
+    job = rdonly.running_job()
+    assert job.phase == "copy" and job.backup_name in cluster.backups(), job
+    assert rdonly.cancel_job(job.id) == [job.id]
+    assert call.failure(20).code() == wire.Code.CANCELLED
+    assert cluster.backups() == [] and images(rdonly) == []
+    assert rdonly.mysqld_pid() == pid and rdonly.threads() == ("Yes", "Yes")
+    assert rdonly.type_name() == "rdonly"
+    assert rdonly.jobs()[job.id].state == "canceled"
 
 
 def test_an_agent_killed_while_it_copies_drops_the_image_at_its_next_start(tablets):

@@ -30,8 +30,9 @@ class Tablet:
                                   self._supervisor_argv(supervisor_flags), cluster.server_env)
         self.agent = Process(cluster.run, self._name("tablet"),
                              self._agent_argv(agent_flags, restores), cluster.server_env)
-        self.manager = wire.tablet_manager(self.grpc_port, **(
-            cluster.security.channel() if cluster.security else {}))
+        security = cluster.security.channel() if cluster.security else {}
+        self.manager = wire.tablet_manager(self.grpc_port, **security)
+        self.own_service = wire.agent(self.grpc_port, **security)
 
     def _name(self, face):
         return f"{self.cluster.prefix}{face}-{self.uid}"
@@ -81,6 +82,7 @@ class Tablet:
     def start_agent(self, waits=True):
         self.agent.start()
         self.manager.reconnect()
+        self.own_service.reconnect()
         if waits:
             self.wait_agent()
 
@@ -128,6 +130,18 @@ class Tablet:
 
     def call(self, method, timeout=60, **fields):
         return self.manager.call(method, timeout, **fields)
+
+    def jobs(self):
+        """Running and ended jobs, by id."""
+        return {job.id: job for job in self.own_service.call("Jobs", timeout=20).jobs}
+
+    def running_job(self):
+        """The job that runs, or None."""
+        return next((job for job in self.jobs().values() if job.state == "running"), None)
+
+    def cancel_job(self, name="all"):
+        """Ends jobs; the ids of those that had to be ended."""
+        return [job.id for job in self.own_service.call("CancelJob", timeout=180, id=name).jobs]
 
     def full_status(self):
         return self.call("FullStatus").status

@@ -137,6 +137,10 @@ def tablet_manager(port, **security):
     return Service(f"127.0.0.1:{port}", "tabletmanagerservice", "TabletManager", **security)
 
 
+def agent(port, **security):
+    return Service(f"127.0.0.1:{port}", "vtagent_agent", "Agent", **security)
+
+
 def mysqlctl(socket_path):
     return Service(f"unix:{socket_path}", "mysqlctl", "MysqlCtl")
 

@@ -121,25 +121,69 @@ Test(pages, variables_are_json_with_the_build, .init = set_up, .fini = tear_down
     json_decref(root);
 }
 
+static struct job_view
+running_job(void)
+{
+    return (struct job_view){
+        .id = "backup-3",
+        .kind = JOB_BACKUP,
+        .state = JOB_RUNNING,
+        .parameters = "concurrency 4",
+        .phase = "copy",
+        .done_bytes = 5 << 20,
+        .total_bytes = 10 << 20,
+        .rate_bytes_per_second = 1 << 20,
+        .remaining_seconds = 5,
+        .start_time_ns = 1000000000,
+    };
+}
+
 Test(pages, metrics_show_state_lag_and_job, .init = set_up, .fini = tear_down)
 {
     picture.health.verdict.is_lag_known = true;
     picture.health.verdict.lag_seconds = 4;
-    snprintf(picture.view.job.name, sizeof(picture.view.job.name), "backup");
-    picture.view.job.done_bytes = 5;
-    picture.view.job.total_bytes = 10;
+    picture.jobs.views[0] = running_job();
+    picture.jobs.count = 1;
+    picture.jobs.ended[JOB_RESTORE][JOB_FAILED] = 3;
     cr_assert_eq(status_of(page_metrics), 200);
     static const char *const lines[] = {
         "vttablet_tablet_server_state{name=\"SERVING\",type=\"replica\",keyspace=\"ks\","
         "shard=\"-80\"} 1\n",
         "\nvttablet_tablet_state 2\n",
         "\nvttablet_replication_lag_sec 4\n",
-        "\nvttablet_job_done_bytes{job=\"backup\"} 5\n",
-        "\nvttablet_job_total_bytes{job=\"backup\"} 10\n",
+        "\nvtagent_job_running{kind=\"backup\"} 1\nvtagent_job_running{kind=\"restore\"} 0\n",
+        "\nvtagent_job_bytes_done{kind=\"backup\"} 5242880\n",
+        "\nvtagent_job_bytes_total{kind=\"backup\"} 10485760\n",
+        "\nvtagent_job_rate_bytes_per_second{kind=\"backup\"} 1048576\n",
+        "\nvtagent_job_remaining_seconds{kind=\"backup\"} 5\n",
+        "\nvtagent_jobs_total{kind=\"restore\",outcome=\"failed\"} 3\n",
+        "\nvtagent_jobs_total{kind=\"restore\",outcome=\"canceled\"} 0\n",
         "\nvttablet_record_is_current 1\n",
     };
     for (size_t i = 0; i < ARRAY_LENGTH(lines); i++)
         cr_assert_not_null(strstr(buffer_text(&body), lines[i]));
+}
+
+Test(pages, the_status_page_lists_jobs, .init = set_up, .fini = tear_down)
+{
+    picture.jobs.views[0] = running_job();
+    picture.jobs.views[1] = (struct job_view){
+        .id = "restore-2",
+        .kind = JOB_RESTORE,
+        .state = JOB_FAILED,
+        .parameters = "newest backup",
+        .error = "disk full",
+        .start_time_ns = 1000000000,
+        .end_time_ns = 2000000000,
+    };
+    picture.jobs.count = 2;
+    cr_assert_eq(status_of(page_status), 200);
+    cr_assert_not_null(strstr(buffer_text(&body),
+                              "job            backup-3 (concurrency 4) since 1970-01-01T00:00:01Z, "
+                              "copy, 50.0%, 1.0 MB/s, 5 s left\n"));
+    cr_assert_not_null(strstr(buffer_text(&body),
+                              "last jobs, newest first\n  1970-01-01T00:00:02Z  restore-2 (newest "
+                              "backup) failed: disk full\n"));
 }
 
 Test(pages, the_status_page_tells_the_story, .init = set_up, .fini = tear_down)

@@ -2,6 +2,8 @@
 #include <criterion/criterion.h>
 
 #include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,10 +13,13 @@
 
 struct rpc_call {
     struct cancel *cancel;
-    bool is_finished;
+    Tabletmanagerdata__BackupRequest request;
+    int request_concurrency;
+    atomic_bool is_finished; /* the last to be set */
     int code;
     char *message;
     char *payload;
+    char events[512]; /* of a stream, one after the other */
 };
 
 struct cancel *
@@ -40,15 +45,15 @@ rpc_call_peer(const struct rpc_call *call)
 struct error *
 rpc_call_send(struct rpc_call *call, const ProtobufCMessage *message)
 {
-    (void)call;
-    (void)message;
+    const Logutil__Event *event = ((const Tabletmanagerdata__BackupResponse *)message)->event;
+    size_t length = strlen(call->events);
+    snprintf(call->events + length, sizeof(call->events) - length, "%s\n", event->value);
     return NULL;
 }
 
 void
 rpc_call_finish(struct rpc_call *call, const ProtobufCMessage *response, struct error *take_error)
 {
-    call->is_finished = true;
     if (take_error != NULL) {
         call->code = (int)take_error->code;
         call->message = xstrdup(take_error->message);
@@ -57,6 +62,7 @@ rpc_call_finish(struct rpc_call *call, const ProtobufCMessage *response, struct 
                response->descriptor == &tabletmanagerdata__ping_response__descriptor) {
         call->payload = xstrdup(((const Tabletmanagerdata__PingResponse *)response)->payload);
     }
+    atomic_store(&call->is_finished, true);
 }
 
 static void
@@ -141,37 +147,135 @@ Test(dispatch, call_whose_caller_left_while_it_was_queued_answers_with_that)
     handlers_free(methods);
 }
 
-Test(dispatch, second_backup_is_refused_without_queueing)
+/* ---- Jobs: a backup that waits behind the busy action thread ---- */
+static struct tablet_identity identity = {.mycnf_path = (char *)"my.cnf"};
+static struct cancel *stop;
+
+static const struct rpc_method *
+service_with_jobs(struct tablet_context *context, size_t *ret_count)
+{
+    stop = cancel_new(INT64_MAX);
+    context->identity = &identity;
+    context->jobs = job_registry_new(stop);
+    struct error *error = worker_new("stream", HANDLER_STREAMS_MOST, &context->stream_worker);
+    cr_assert_null(error);
+    return busy_service(context, ret_count);
+}
+
+static void
+free_service(struct tablet_context *context, const struct rpc_method *methods)
+{
+    pthread_mutex_unlock(&gate);
+    worker_free(context->action_worker);
+    worker_free(context->stream_worker);
+    handlers_free(methods);
+    job_registry_free(context->jobs);
+    cancel_unref(stop);
+}
+
+/* The request lives as long as the call, as with the real server. */
+static void
+ask_backup(const struct rpc_method *methods, size_t count, struct rpc_call *call)
+{
+    const struct rpc_method *backup = find_method(methods, count, "Backup");
+    call->cancel = cancel_new(INT64_MAX);
+    tabletmanagerdata__backup_request__init(&call->request);
+    call->request.concurrency = call->request_concurrency;
+    backup->handler(call, &call->request.base, backup->data);
+}
+
+static void
+await_finished(struct rpc_call *call)
+{
+    for (int64_t end = clock_monotonic_ms() + 20000; !atomic_load(&call->is_finished);) {
+        cr_assert(clock_monotonic_ms() < end);
+        error_free(cancel_sleep_ms(NULL, 2));
+    }
+}
+
+static void
+await_jobs(struct tablet_context *context, size_t wanted)
+{
+    struct job_summary summary;
+    for (int64_t end = clock_monotonic_ms() + 20000;;) {
+        job_registry_read(context->jobs, &summary);
+        if (summary.count == wanted)
+            return;
+        cr_assert(clock_monotonic_ms() < end);
+        error_free(cancel_sleep_ms(NULL, 2));
+    }
+}
+
+Test(dispatch, a_caller_that_goes_away_leaves_the_job_and_one_that_asks_the_same_follows_it)
 {
     struct tablet_context context = {0};
     size_t count = 0;
-    const struct rpc_method *methods = busy_service(&context, &count);
-    const struct rpc_method *backup = find_method(methods, count, "Backup");
-    Tabletmanagerdata__BackupRequest request = TABLETMANAGERDATA__BACKUP_REQUEST__INIT;
-    struct rpc_call first = {.cancel = cancel_new(INT64_MAX)};
-    struct rpc_call second = {.cancel = cancel_new(INT64_MAX)};
-    backup->handler(&first, &request.base, backup->data);
-    backup->handler(&second, &request.base, backup->data);
-    cr_assert(!first.is_finished);
-    cr_assert(second.is_finished);
-    cr_assert_eq(second.code, ERROR_UNKNOWN);
-    cr_assert_str_eq(second.message, "a backup is already running");
+    const struct rpc_method *methods = service_with_jobs(&context, &count);
+    struct rpc_call first = {.request_concurrency = 2}, second = {.request_concurrency = 2},
+                    other = {.request_concurrency = 3};
+    ask_backup(methods, count, &first);
+    await_jobs(&context, 1);
+    ask_backup(methods, count, &second);
+    ask_backup(methods, count, &other);
+    await_finished(&other);
+    cr_assert_eq(other.code, ERROR_UNKNOWN);
+    cr_assert_not_null(strstr(other.message, "a backup is already running: backup-1 (concurrency "
+                                             "2)"));
     cancel_request(first.cancel);
-    pthread_mutex_unlock(&gate);
-    worker_free(context.action_worker);
+    await_finished(&first);
     cr_assert_eq(first.code, ERROR_CANCELED);
+    cr_assert_not_null(strstr(first.message, "job 'backup-1' goes on without this caller"));
+    cr_assert(!atomic_load(&second.is_finished));
+
+    struct job_view views[JOB_KIND_COUNT];
+    size_t canceled = 0;
+    struct error *error = job_registry_cancel(context.jobs, "backup-1", NULL, views, &canceled);
+    cr_assert_null(error);
+    cr_assert_eq(canceled, 1u);
+    await_finished(&second);
+    cr_assert_eq(second.code, ERROR_CANCELED);
+    cr_assert_not_null(strstr(second.events, "attached to the running backup-1"));
+    cr_assert_not_null(strstr(second.message, "canceled before it began"));
     call_done(&first);
     call_done(&second);
+    call_done(&other);
+    free_service(&context, methods);
+}
 
-    /* Over, so the next one is let in (and fails for another reason). */
-    struct tablet_identity identity = {0};
-    context.identity = &identity;
-    struct error *error = worker_new("action", 1, &context.action_worker);
-    cr_assert_null(error);
-    struct rpc_call third = {.cancel = cancel_new(INT64_MAX)};
-    backup->handler(&third, &request.base, backup->data);
-    worker_free(context.action_worker);
-    cr_assert_not_null(strstr(third.message, "without my.cnf"));
-    call_done(&third);
-    handlers_free(methods);
+Test(dispatch, only_so_many_callers_follow_jobs)
+{
+    struct tablet_context context = {0};
+    size_t count = 0;
+    const struct rpc_method *methods = service_with_jobs(&context, &count);
+    struct rpc_call calls[HANDLER_STREAMS_MOST] = {0}, late = {0};
+    for (size_t i = 0; i < HANDLER_STREAMS_MOST; i++)
+        ask_backup(methods, count, &calls[i]);
+    ask_backup(methods, count, &late);
+    cr_assert(atomic_load(&late.is_finished));
+    cr_assert_eq(late.code, ERROR_RESOURCE_EXHAUSTED);
+    cancel_request(stop);
+    pthread_mutex_unlock(&gate);
+    for (size_t i = 0; i < HANDLER_STREAMS_MOST; i++)
+        await_finished(&calls[i]);
+    pthread_mutex_lock(&gate);
+    for (size_t i = 0; i < HANDLER_STREAMS_MOST; i++)
+        call_done(&calls[i]);
+    call_done(&late);
+    free_service(&context, methods);
+}
+
+Test(dispatch, a_backup_without_my_cnf_is_no_job)
+{
+    struct tablet_context context = {0};
+    size_t count = 0;
+    const struct rpc_method *methods = service_with_jobs(&context, &count);
+    struct tablet_identity bare = {0};
+    context.identity = &bare;
+    struct rpc_call call = {0};
+    ask_backup(methods, count, &call);
+    await_finished(&call);
+    cr_assert_not_null(strstr(call.message, "without my.cnf"));
+    await_jobs(&context, 0);
+    call_done(&call);
+    free_service(&context, methods);
 }

@@ -84,18 +84,6 @@ Test(tablet, the_history_keeps_the_newest, .init = set_up, .fini = tear_down)
     cr_assert_str_eq(view.history[1].text, "follow: drained -> following, type replica");
 }
 
-Test(tablet, progress_is_shown_until_the_job_ends, .init = set_up, .fini = tear_down)
-{
-    struct tablet_view view;
-    tablet_set_progress(&context, "backup", 10, 20);
-    tablet_get_view(context.tablet, &view);
-    cr_assert_str_eq(view.job.name, "backup");
-    cr_assert_eq(view.job.done_bytes, 10);
-    tablet_set_progress(&context, NULL, 0, 0);
-    tablet_get_view(context.tablet, &view);
-    cr_assert_str_eq(view.job.name, "");
-}
-
 Test(tablet, a_refused_event_leaves_the_type, .init = set_up, .fini = tear_down)
 {
     walk(EVENT_FOLLOW, TOPODATA__TABLET_TYPE__REPLICA);
