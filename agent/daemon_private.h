@@ -47,6 +47,8 @@ void daemon_destroy(struct daemon *daemon);
 
 /* ---- start.c: the slow steps, as one job under the action lock ---- */
 void daemon_start(struct daemon *daemon);
+/* mysqld died and is up again, without replication: sets it up anew. Any thread. */
+void daemon_on_server_restart(void *daemon);
 
 /* One step of the start: tried until it works. */
 struct start_step {

@@ -22,6 +22,7 @@ struct health {
     struct health_view view;
     /* the probing thread */
     struct health_memory memory;
+    struct health_restart restart;
     bool was_broken;
     bool knows_server;
 };
@@ -156,6 +157,8 @@ check_on_thread(void *data)
     if (is_catching_up && call.view.verdict.has_caught_up && call.view.verdict.is_serving)
         tablet_set_caught_up(context);
     tablet_set_health(context, call.view.verdict.is_serving, call.view.verdict.reason);
+    if (health_has_restarted(probe, &health->restart))
+        health->options.on_restart(health->options.restart_data);
     loop_call(context->loop, "health", store_view, &call);
 }
 

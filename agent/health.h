@@ -44,6 +44,14 @@ struct health_verdict health_decide(const struct health_probe *probe, Topodata__
                                     bool is_catching_up, const struct health_rules *rules,
                                     int64_t now_ms, struct health_memory *memory);
 
+/* Tells a server that was started anew from one whose replication somebody stopped: servers of
+ * tablets do not start their replication themselves. All zero at first; given every probe in turn.
+ * True when the server was gone, is back, and does not replicate as it did before. */
+struct health_restart {
+    bool was_replicating, was_gone;
+};
+bool health_has_restarted(const struct health_probe *probe, struct health_restart *restart);
+
 /* What pages show; loop thread. */
 struct health_view {
     struct health_probe probe;
@@ -56,6 +64,8 @@ struct health_options {
     struct tablet_context *context;
     int64_t interval_ms;
     struct health_rules rules;
+    void (*on_restart)(void *data); /* see health_has_restarted; the probing thread */
+    void *restart_data;
 };
 struct error *health_new(const struct health_options *options,
                          struct health **ret_health) ERROR_MUST_CHECK;

@@ -126,3 +126,19 @@ health_decide(const struct health_probe *probe, Topodata__TabletType type, bool 
     }
     return verdict;
 }
+
+bool
+health_has_restarted(const struct health_probe *probe, struct health_restart *restart)
+{
+    if (!probe->server_answers) {
+        restart->was_gone = true;
+        return false;
+    }
+    bool is_stopped = probe->is_replica && probe->io_state == REPLICATION_STOPPED &&
+                      probe->sql_state == REPLICATION_STOPPED;
+    bool has_restarted = restart->was_gone && restart->was_replicating && is_stopped;
+    restart->was_gone = false;
+    restart->was_replicating = probe->is_replica && probe->io_state != REPLICATION_STOPPED &&
+                               probe->sql_state == REPLICATION_RUNNING;
+    return has_restarted;
+}

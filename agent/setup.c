@@ -165,7 +165,9 @@ daemon_create(struct daemon *daemon)
     struct health_options health = {
         .context = context,
         .interval_ms = config->health_interval_ms,
-        .rules = {.unhealthy_ms = config->unhealthy_ms, .degraded_ms = config->degraded_ms}};
+        .rules = {.unhealthy_ms = config->unhealthy_ms, .degraded_ms = config->degraded_ms},
+        .on_restart = daemon_on_server_restart,
+        .restart_data = daemon};
     TRY(health_new(&health, &daemon->health));
     return shard_sync_new(context, config->shard_sync_retry_ms, &daemon->shard_sync);
 }

@@ -174,6 +174,25 @@ try_replication(void *data)
         attempt_replication(daemon);
 }
 
+/* A backup, a restore or a reparent that went before under the same lock has left things as they
+ * should be: what is right is not interrupted. */
+static void
+replicate_again(void *data)
+{
+    struct daemon *daemon = data;
+    if (cancel_is_requested(daemon->context.stop))
+        return;
+    LOG_INFO(COMPONENT, "mysqld was started anew: replication is started again");
+    attempt_replication(daemon);
+}
+
+void
+daemon_on_server_restart(void *data)
+{
+    struct daemon *daemon = data;
+    worker_submit(daemon->context.action_worker, replicate_again, daemon);
+}
+
 /* ---- All together ---- */
 
 static void

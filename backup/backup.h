@@ -17,6 +17,7 @@ struct backup_directories {
     char *data, *innodb_data, *innodb_log, *binary_log; /* binary_log: folder of log-bin */
     char *log_bin, *relay_log;                          /* prefixes of files */
     char *relay_log_index, *relay_log_info;             /* files */
+    char *undo;                                         /* folder of undo tablespaces */
     struct strv data_file_names;                        /* of the InnoDB system tablespace */
 };
 void backup_directories_done(struct backup_directories *directories);
@@ -24,6 +25,10 @@ void backup_directories_done(struct backup_directories *directories);
  * when there is no datadir. */
 struct error *backup_directories_read(const char *mycnf_path,
                                       struct backup_directories *ret) ERROR_MUST_CHECK;
+/* FAILED_PRECONDITION when files that belong into a backup are where no backup could put them back.
+ */
+struct error *
+backup_directories_check(const struct backup_directories *directories) ERROR_MUST_CHECK;
 /* The same server's files in an image (a folder with data, innodb/data and innodb/logs): folders
  * that are one stay one. Where binary and relay logs are outside the data they stay as they are. */
 void backup_directories_use_image(struct backup_directories *directories, const char *image);

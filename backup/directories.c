@@ -12,7 +12,7 @@
 /* The settings that matter, in the order in which later ones win. */
 struct mycnf_values {
     char *datadir, *innodb_data, *innodb_log, *log_bin, *relay_log, *relay_index, *relay_info;
-    char *data_file_path;
+    char *data_file_path, *undo;
 };
 
 static void
@@ -26,6 +26,7 @@ values_done(struct mycnf_values *values)
     free(values->relay_index);
     free(values->relay_info);
     free(values->data_file_path);
+    free(values->undo);
 }
 
 static char *
@@ -70,6 +71,7 @@ take_setting(struct mycnf_values *values, const char *key, const char *value)
         {"relay_log_index", &values->relay_index},
         {"relay_log_info_file", &values->relay_info},
         {"innodb_data_file_path", &values->data_file_path},
+        {"innodb_undo_directory", &values->undo},
     };
     for (size_t i = 0; i < ARRAY_LENGTH(settings); i++) {
         if (strcasecmp(key, settings[i].key) == 0)
@@ -150,6 +152,7 @@ resolve_all(const char *mycnf_path, const struct mycnf_values *values,
     found.innodb_data = resolve(found.data, values->innodb_data, ".");
     found.innodb_log = resolve(found.data, values->innodb_log, ".");
     found.log_bin = resolve(found.data, values->log_bin, NULL);
+    found.undo = resolve(found.data, values->undo, ".");
     found.relay_log = resolve(found.data, values->relay_log, NULL);
     found.relay_log_index = resolve(found.data, values->relay_index, NULL);
     found.relay_log_info = resolve(found.data, values->relay_info, NULL);
@@ -171,6 +174,19 @@ backup_directories_read(const char *mycnf_path, struct backup_directories *ret)
     for (size_t i = 0; i < lines.count; i++)
         read_line(&values, lines.items[i], &is_ours);
     return resolve_all(mycnf_path, &values, ret);
+}
+
+struct error *
+backup_directories_check(const struct backup_directories *directories)
+{
+    if (strcmp(directories->undo, directories->data) == 0 ||
+        strcmp(directories->undo, directories->innodb_data) == 0)
+        return NULL;
+    return error_new(ERROR_FAILED_PRECONDITION,
+                     "innodb_undo_directory in '%s' is '%s', outside of the data: Vitess's format "
+                     "has no place for undo tablespaces there, remove the setting and let the "
+                     "server make them in '%s'",
+                     directories->mycnf, directories->undo, directories->data);
 }
 
 /* What is outside of `folder` stays where it is. */
@@ -231,6 +247,7 @@ backup_directories_done(struct backup_directories *directories)
     free(directories->relay_log);
     free(directories->relay_log_index);
     free(directories->relay_log_info);
+    free(directories->undo);
     strv_done(&directories->data_file_names);
     *directories = (struct backup_directories){.data = NULL};
 }

@@ -11,6 +11,7 @@
 #include "agent/base/clock.h"
 #include "backup/manifest_checksum.h"
 #include "backup/manifest_chunks.h"
+#include "backup/manifest_split.h"
 #include "replication/gtid.h"
 
 enum field_kind { FIELD_TEXT, FIELD_BOOL, FIELD_ENTRIES, FIELD_DETAILS };
@@ -186,6 +187,15 @@ read_entry(json_t *object, struct manifest_entry *entry)
 }
 
 static struct error *
+check_entry_count(size_t count)
+{
+    if (count <= MANIFEST_ENTRIES_MOST)
+        return NULL;
+    return error_new(ERROR_INVALID_ARGUMENT, "MANIFEST: %zu files, at most %u", count,
+                     MANIFEST_ENTRIES_MOST);
+}
+
+static struct error *
 read_entries(const json_t *array, struct manifest *manifest)
 {
     if (json_is_null(array))
@@ -193,9 +203,9 @@ read_entries(const json_t *array, struct manifest *manifest)
     if (!json_is_array(array) || manifest->entries != NULL)
         return refuse("FileEntries", "is not one array");
     size_t count = json_array_size(array);
-    if (count > MANIFEST_ENTRIES_MOST)
-        return error_new(ERROR_INVALID_ARGUMENT, "MANIFEST: %zu files, at most %u", count,
-                         MANIFEST_ENTRIES_MOST);
+    TRY(check_entry_count(count));
+    if (count == 0) /* or cut out */
+        return NULL;
     manifest_set_entry_count(manifest, count);
     for (size_t i = 0; i < count; i++) {
         struct error *error = read_entry(json_array_get(array, i), &manifest->entries[i]);
@@ -314,6 +324,30 @@ check_values(const struct manifest *manifest)
     return check_time("FinishedTime", manifest->finished_time);
 }
 
+/* The files that were cut out of the text. */
+static struct error *
+read_cut_entries(struct manifest_slice elements, struct manifest *manifest)
+{
+    size_t count = manifest_element_count(elements);
+    struct manifest_slice element;
+    if (manifest->entries != NULL)
+        return refuse("FileEntries", "is not one array");
+    TRY(check_entry_count(count));
+    manifest_set_entry_count(manifest, count);
+    for (size_t i = 0; i < count && manifest_next_element(&elements, &element); i++) {
+        json_error_t problem;
+        json_t *object =
+            json_loadb(element.start, element.size, JSON_ALLOW_NUL | JSON_DECODE_ANY, &problem);
+        struct error *error = object == NULL
+                                  ? error_new(ERROR_INVALID_ARGUMENT, "not JSON: %s", problem.text)
+                                  : read_entry(object, &manifest->entries[i]);
+        json_decref(object);
+        if (error != NULL)
+            return error_wrap(error, "MANIFEST: file %zu", i);
+    }
+    return NULL;
+}
+
 struct error *
 manifest_parse(const char *text, size_t size, struct manifest **ret_manifest)
 {
@@ -321,8 +355,12 @@ manifest_parse(const char *text, size_t size, struct manifest **ret_manifest)
         return error_new(ERROR_INVALID_ARGUMENT, "MANIFEST: %zu bytes, at most %u", size,
                          MANIFEST_LIMIT_BYTES);
     TRY(manifest_checksum_check(text, size));
+    CLEANUP(buffer_done) struct buffer rest = BUFFER_INIT;
+    struct manifest_slice elements = {NULL, 0};
     json_error_t problem;
-    json_t *root = json_loadb(text, size, JSON_DISABLE_EOF_CHECK | JSON_ALLOW_NUL, &problem);
+    bool is_cut = manifest_cut(text, size, "FileEntries", &rest, &elements);
+    json_t *root = json_loadb(is_cut ? rest.data : text, is_cut ? rest.length_bytes : size,
+                              JSON_DISABLE_EOF_CHECK | JSON_ALLOW_NUL, &problem);
     if (root == NULL)
         return error_new(ERROR_INVALID_ARGUMENT, "MANIFEST: not JSON: line %d: %s", problem.line,
                          problem.text);
@@ -332,6 +370,8 @@ manifest_parse(const char *text, size_t size, struct manifest **ret_manifest)
                               : error_new(ERROR_INVALID_ARGUMENT, "MANIFEST: not a JSON object");
     json_decref(root);
     TRY(error);
+    if (is_cut)
+        TRY(read_cut_entries(elements, manifest));
     TRY(check_values(manifest));
     *ret_manifest = manifest;
     manifest = NULL;

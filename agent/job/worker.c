@@ -16,6 +16,7 @@ static struct error *
 check_storage(struct job_worker *worker)
 {
     CLEANUP(strv_done) struct strv names = {.items = NULL};
+    TRY(backup_directories_check(&worker->directories));
     return worker->storage->interface->list(worker->storage, worker->output->cancel,
                                             worker->directory, &names);
 }
@@ -109,6 +110,7 @@ check_restore(struct job_worker *worker)
     for (size_t i = 0; i < notes.count; i++)
         worker_output_log(worker->output, LINE_WARNING, notes.items[i]);
     TRY(error);
+    TRY(backup_directories_check(&worker->directories));
     TRY(restore_check(worker->storage, manifest, &worker->directories, worker->output->cancel));
     TRY(read_before_restore(worker, manifest));
     worker_output_result(worker->output, "name", manifest->backup_name);
@@ -145,7 +147,7 @@ struct mode {
     struct error *(*run)(struct job_worker *worker);
 };
 static const struct mode modes[] = {
-    {"check-storage", true, true, false, check_storage},
+    {"check-storage", true, true, true, check_storage},
     {"backup", true, true, true, back_up},
     {"verify", true, true, false, worker_verify},
     {"remove-incomplete", true, true, false, remove_incomplete},

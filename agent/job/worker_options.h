@@ -10,7 +10,7 @@
 #include "agent/base/memory.h"
 
 /* Modes: what a worker does, and the results it reports.
- *   check-storage      can backups be written?
+ *   check-storage      can backups be written, and can this server be backed up?
  *   backup             name
  *   verify             reads the backup `name` back; a bad one is removed
  *   remove-incomplete  removes the backup `name` unless it has a MANIFEST

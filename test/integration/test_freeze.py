@@ -13,6 +13,7 @@ from vtharness import faults, wire
 from vtharness.cluster import Cluster
 from vtharness.faults import Background, caught_in_the_middle
 from vtharness.filesystem import mount_xfs
+from vtharness.process import command_of
 from vtharness.run import Run
 from vtharness.wait import wait_for
 
@@ -409,6 +410,63 @@ def test_a_table_that_is_damaged_on_disk_fails_the_backup(tablets):
 
 def dirty_pages(tablet):
     return int(tablet.sql("SHOW GLOBAL STATUS LIKE 'Innodb_buffer_pool_pages_dirty'")[0][1])
+
+
+# ---- a file system that is full ----
+@pytest.fixture
+def filler(tablets):
+    """fill(left_bytes) takes all other room of the tablets' file system; without it: gives it back."""
+    cluster, _, _ = tablets
+    path = os.path.join(cluster.data_root, "filler")
+
+    def fill(left_bytes=None):
+        if os.path.exists(path):
+            os.unlink(path)
+        if left_bytes is not None:
+            state = os.statvfs(cluster.data_root)
+            with open(path, "wb") as file:
+                os.posix_fallocate(file.fileno(), 0, state.f_bavail * state.f_frsize - left_bytes)
+    yield fill
+    fill()
+
+
+def test_a_file_system_that_runs_full_while_it_copies_ends_the_backup_and_drops_the_image(tablets, filler):
+    cluster, primary, rdonly = tablets
+    call, worker = caught_copying(cluster, rdonly)
+    filler(500 << 20)
+    faults.resume(worker)
+    error = call.failure(180)
+    assert error.code() == wire.Code.RESOURCE_EXHAUSTED and "runs full" in error.details(), error
+    assert complete(cluster) == [] and images(rdonly) == []
+    in_service(cluster, primary, rdonly)
+
+
+def test_without_room_for_an_image_mysqld_is_stopped_instead(tablets, filler):
+    cluster, _, rdonly = tablets
+    filler(500 << 20)
+    events = backup(rdonly)
+    assert any("runs full" in text for text in events), events
+    assert manifest(cluster, complete(cluster)[0])["VtagentDetails"]["QuiesceMode"] == "stop"
+
+
+def test_a_restore_that_met_a_full_disk_goes_on_when_there_is_room(tablets, filler):
+    cluster, primary, rdonly = tablets
+    backup(rdonly)
+    marker = os.path.join(rdonly.directory, "restore_in_progress")
+    call, worker = caught_in_the_middle(
+        rdonly, lambda: rdonly.manager.events("RestoreFromBackup", timeout=180),
+        lambda: os.path.exists(marker) and "--mode=restore-copy" in command_of(faults.worker_of(rdonly)),
+        between=lambda: in_service(cluster, primary, rdonly))
+    filler(64 << 10)
+    faults.resume(worker)
+    error = call.failure(180)
+    assert "No space left" in error.details() or "full" in error.details(), error
+    assert os.path.exists(marker)
+    filler()
+    rdonly.agent.stop()
+    rdonly.start_agent()
+    in_service(cluster, primary, rdonly)
+    assert not os.path.exists(marker)
 
 
 # ---- the other way ----

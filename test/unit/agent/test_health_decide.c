@@ -140,3 +140,25 @@ Test(health, drained_serves_what_it_has)
     cr_assert(health_decide(&probe, TOPODATA__TABLET_TYPE__DRAINED, false, &rules, 0, &memory)
                   .is_serving);
 }
+
+Test(health, a_restarted_server_is_told_from_a_stopped_replication)
+{
+    struct health_restart restart = {0};
+    struct health_probe running = good_probe(0), gone = {.is_known = true};
+    struct health_probe stopped = good_probe(0);
+    stopped.io_state = stopped.sql_state = REPLICATION_STOPPED;
+    cr_assert(!health_has_restarted(&gone, &restart));
+    cr_assert(!health_has_restarted(&stopped, &restart)); /* it did not run before */
+    cr_assert(!health_has_restarted(&running, &restart));
+    cr_assert(!health_has_restarted(&stopped, &restart)); /* somebody stopped it */
+    cr_assert(!health_has_restarted(&gone, &restart));
+    cr_assert(!health_has_restarted(&stopped, &restart)); /* and it stays so */
+    cr_assert(!health_has_restarted(&running, &restart));
+    cr_assert(!health_has_restarted(&gone, &restart));
+    cr_assert(!health_has_restarted(&gone, &restart));
+    cr_assert(health_has_restarted(&stopped, &restart));
+    cr_assert(!health_has_restarted(&stopped, &restart)); /* said once */
+    cr_assert(!health_has_restarted(&running, &restart));
+    cr_assert(!health_has_restarted(&gone, &restart));
+    cr_assert(!health_has_restarted(&running, &restart)); /* it came back by itself */
+}

@@ -47,3 +47,23 @@ Test(directories, folders_that_are_one_stay_one_in_an_image)
     cr_assert_str_eq(found.relay_log, "/dx/r");
     backup_directories_done(&found);
 }
+
+Test(directories, undo_tablespaces_elsewhere_are_refused)
+{
+    static const char *const good[] = {"[mysqld]\ndatadir=/d/data\n",
+                                       "[mysqld]\ndatadir=/d/data\ninnodb_undo_directory=./\n",
+                                       "[mysqld]\ndatadir=/d/data\ninnodb-data-home-dir=/d/i\n"
+                                       "innodb-undo-directory = /d/i/\n"};
+    for (size_t i = 0; i < ARRAY_LENGTH(good); i++) {
+        struct backup_directories found = directories_of(good[i]);
+        cr_assert_null(backup_directories_check(&found));
+        backup_directories_done(&found);
+    }
+    struct backup_directories apart =
+        directories_of("[mysqld]\ndatadir=/d/data\nloose-innodb-undo-directory=/fast/undo\n");
+    struct error *error = backup_directories_check(&apart);
+    cr_assert(error_is(error, ERROR_FAILED_PRECONDITION));
+    cr_assert_not_null(strstr(error->message, "/fast/undo"));
+    error_free(error);
+    backup_directories_done(&apart);
+}
