@@ -155,9 +155,11 @@ on_progress(uint64_t done, uint64_t total, const char *text, void *data)
     if (done != total)
         watch_space(run);
     job_set_progress(run->job, done, total);
-    if (now - run->last_progress_ms < PROGRESS_LINE_MS && done != total)
+    bool is_first_at_end = done == total && !run->has_told_end;
+    if (now - run->last_progress_ms < PROGRESS_LINE_MS && !is_first_at_end)
         return;
     run->last_progress_ms = now;
+    run->has_told_end = done == total;
     say_progress(run, done, total, text);
 }
 
@@ -183,6 +185,7 @@ job_work(struct job_run *run, const struct worker_options *options, struct cance
     worker_options_print(options, &argv);
     CLEANUP(cancel_unrefp) struct cancel *own = cancel_new_child(cancel, INT64_MAX);
     run->work_cancel = own;
+    run->has_told_end = false;
     struct error *error = process_run(&argv, &events, &process_patience_default, own);
     run->work_cancel = NULL;
     if (error != NULL && run->space_problem != NULL) {

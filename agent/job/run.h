@@ -22,6 +22,7 @@ struct job_run {
     struct cancel *work_cancel;
     char *space_problem;
     int64_t last_progress_ms;
+    bool has_told_end;                      /* that this worker has done all bytes */
     struct strv result_keys, result_values; /* of the last worker */
 };
 void job_run_init(struct job_run *run, struct tablet_context *context, struct cancel *cancel,

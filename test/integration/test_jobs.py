@@ -8,7 +8,7 @@ import urllib.request
 
 import pytest
 
-from vtharness import wire
+from vtharness import faults, wire
 from vtharness.cluster import shard_of
 from vtharness.faults import Background
 from vtharness.wait import wait_for
@@ -141,7 +141,11 @@ def test_the_restore_at_the_start_is_a_job(tablets):
     tablet = cluster.add(110)
     tablet.start(waits=False)
     tablet.wait_agent(120)
-    job = wait_for(tablet.running_job, "it restores", 120)
+    over = Background(wait_for, lambda: any(job.state == "done" for job in tablet.jobs().values()),
+                      "it has restored", 180)
+    worker = faults.stop_worker(tablet, over)
+    job = tablet.running_job()
+    faults.resume(worker)
     assert (job.kind, job.parameters) == ("restore", "newest backup"), job
     cluster.wait_type(tablet, "replica", 120)
     cluster.wait_following(tablet, primary, 120)
