@@ -2,18 +2,13 @@
 import pytest
 
 from vtharness.cluster import shard_of
+from vtharness.reparents import KILLS, comes_back, kill, primary_of, settled, writing
 from vtharness.wait import wait_for
 
 
 @pytest.fixture
 def shard(run, flavor):
     return shard_of(run, flavor, ("replica", "replica", "replica", "rdonly"), "semi_sync")
-
-
-def kill(tablet):
-    tablet.agent.kill()
-    tablet.supervisor.kill()
-    tablet.kill_mysqld()
 
 
 def test_the_verb_replaces_a_dead_primary_and_loses_nothing(shard):
@@ -52,3 +47,27 @@ def test_it_is_refused_while_an_unreached_replica_could_still_acknowledge(shard)
     assert first.alias in answer.err, answer.text
     assert cluster.shard_record().primary_alias.uid == old.uid
     assert second.is_read_only() and rdonly.is_read_only()
+
+
+@pytest.fixture(scope="module")
+def small_shard(module_run, flavor):
+    if not flavor.is_mariadb:
+        pytest.skip("the interop suite does this with MySQL")
+    return shard_of(module_run, flavor, ("replica", "replica", "replica"), "semi_sync")[0]
+
+
+@pytest.fixture
+def writer(small_shard):
+    yield from writing(small_shard)
+
+
+@pytest.mark.parametrize("killed", KILLS)
+def test_no_acknowledged_write_is_lost_when_the_primary_is_killed(small_shard, writer, killed):
+    old = primary_of(small_shard)
+    kill(old, killed)
+    small_shard.ctl("EmergencyReparentShard", "--wait-replicas-timeout=30s", small_shard.shard_name)
+    new = primary_of(small_shard)
+    assert new is not old
+    small_shard.wait_primary(new)
+    writer.wait_more()
+    comes_back(small_shard, old)
