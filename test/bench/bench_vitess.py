@@ -166,6 +166,27 @@ def measure_calls(both, rounds=5):
             row(f"{method} p50, {how} connection", "µs", *p50, most_ratio=most)
 
 
+def descriptors(pid):
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def measure_churn(both, count=5000):
+    """What so many connections, one call each, leave behind in the agent."""
+    more = [[], []], [[], []]
+    for index, cluster in enumerate(both):
+        tablet = list(cluster.tablets.values())[2]
+        bench.latency(tablet, "Ping", count // 10, "fresh")
+        before = descriptors(tablet.agent.pid), bench.resident_mb(tablet.agent.pid)
+        bench.latency(tablet, "Ping", count, "fresh")
+        end = time.monotonic() + 10
+        while descriptors(tablet.agent.pid) > before[0] and time.monotonic() < end:
+            time.sleep(0.1)
+        more[0][index].append(descriptors(tablet.agent.pid) - before[0])
+        more[1][index].append(bench.resident_mb(tablet.agent.pid) - before[1])
+    row(f"descriptors more after {count} fresh connections", "", *more[0], most=2)
+    row(f"resident more after {count} fresh connections", "MB", *more[1], most=1)
+
+
 def main():
     flavor = servers.flavor_named("mysql")
     if flavor is None or vitess.root() is None:
@@ -182,6 +203,7 @@ def main():
         measure_memory(both)
         measure_reparents(both)
         measure_calls(both)
+        measure_churn(both)
     missed = [what for what, is_met in results if not is_met]
     print(f"{len(results)} figures, {len(missed)} targets missed" + (f": {', '.join(missed)}" if missed else ""))
     return 1 if missed else 0
