@@ -62,27 +62,48 @@ class Control:
 class Orchestrator:
     """vtorc, quick to look and to act."""
 
-    def __init__(self, cluster):
+    def __init__(self, cluster, *flags):
         self.cluster, self.http_port = cluster, free_port()
         self.process = Process(cluster.run, f"{cluster.prefix}vtorc", [
             program("vtorc"), *cluster.topology_flags(), f"--cell={cluster.cell_name}",
             f"--port={self.http_port}", "--instance-poll-time=1s", "--recovery-poll-duration=500ms",
             "--topo-information-refresh-duration=2s", "--log-format=text",
-            "--wait-replicas-timeout=15s"])
+            "--wait-replicas-timeout=15s", *flags])
 
     def start(self):
         self.process.start()
         wait_for(lambda: http_get(self.http_port, "/debug/vars"), "vtorc serves")
         return self
 
-    def recoveries(self):
+    def variables(self):
+        return json.loads(http_get(self.http_port, "/debug/vars"))
+
+    def recoveries(self, variable="SuccessfulRecoveries"):
         """Recovery name → how often vtorc carried it out, successfully."""
-        counts = json.loads(http_get(self.http_port, "/debug/vars")).get("SuccessfulRecoveries", {})
         found = {}
-        for key, count in counts.items():
+        for key, count in self.variables().get(variable, {}).items():
             name = key.split(".")[0]
             found[name] = found.get(name, 0) + count
         return found
+
+    def history(self, after=0):
+        """vtorc's own account of what it did, oldest first: rows with recovery_id, alias, analysis,
+        end_recovery, successor_alias and so on."""
+        tables = json.loads(http_get(self.http_port, "/api/database-state"))
+        rows = next(table["Rows"] for table in tables if table["TableName"] == "topology_recovery") or []
+        return sorted((row for row in rows if int(row["recovery_id"]) > after),
+                      key=lambda row: int(row["recovery_id"]))
+
+    def last_recovery(self):
+        return max((int(row["recovery_id"]) for row in self.history()), default=0)
+
+    def problems(self):
+        """(analysis, alias) of what it sees wrong now."""
+        found = json.loads(http_get(self.http_port, "/api/detection-analysis")) or []
+        return [(entry["Analysis"], entry["AnalyzedInstanceAlias"]) for entry in found]
+
+    def may_recover(self, allowed):
+        http_get(self.http_port, f"/api/{'enable' if allowed else 'disable'}-global-recoveries")
 
 
 class Gate:
