@@ -7,6 +7,7 @@
 #include "agent/ctl/print.h"
 #include "backup/expire.h"
 #include "backup/manifest.h"
+#include "vtagent_agent.pb-c.h"
 
 struct expiry {
     struct ctl *ctl;
@@ -47,11 +48,37 @@ read_rules(struct expiry *expiry)
 
 /* ---- Who writes an incomplete one ---- */
 
-/* A tablet of that type is in the middle of a backup, whoever runs it. */
-static enum expire_owner
-owner_of_record(const Topodata__Tablet *tablet)
+/* A backup that has no name yet may become this one. */
+static bool
+writes(const Vtagent__JobsResponse *jobs, const char *name)
 {
-    return tablet->type == TOPODATA__TABLET_TYPE__BACKUP ? EXPIRE_OWNER_BUSY : EXPIRE_OWNER_UNASKED;
+    for (size_t i = 0; i < jobs->n_jobs; i++) {
+        const Vtagent__Job *job = jobs->jobs[i];
+        bool goes_on = strcmp(job->state, "waiting") == 0 || strcmp(job->state, "running") == 0;
+        bool is_this = job->backup_name[0] == '\0' || strcmp(job->backup_name, name) == 0;
+        if (goes_on && is_this && strcmp(job->kind, "backup") == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Vitess's tablets have no list of jobs, but another type while they back up. */
+static enum expire_owner
+ask_tablet(struct ctl *ctl, const Topodata__Tablet *tablet, const char *name)
+{
+    CLEANUP(record_freep) Vtagent__JobsResponse *jobs = NULL;
+    bool is_backing_up = tablet->type == TOPODATA__TABLET_TYPE__BACKUP;
+    struct error *error = ctl_call(ctl, tablet, "/vtagent.Agent/Jobs", NULL, ctl->cancel,
+                                   ctl->options.remote_timeout_ms, &jobs);
+    if (error_is(error, ERROR_UNIMPLEMENTED)) {
+        error_free(error);
+        return is_backing_up ? EXPIRE_OWNER_BUSY : EXPIRE_OWNER_UNASKED;
+    }
+    if (error != NULL) {
+        ctl_warn_take(ctl, error);
+        return EXPIRE_OWNER_SILENT;
+    }
+    return writes(jobs, name) ? EXPIRE_OWNER_BUSY : EXPIRE_OWNER_IDLE;
 }
 
 static enum expire_owner
@@ -76,7 +103,7 @@ ask_owner(const struct expiry *expiry, const struct backup_summary *backup)
         ctl_warn_take(ctl, error_wrap(error, "backup '%s'", backup->name));
         return EXPIRE_OWNER_SILENT;
     }
-    return owner_of_record(tablet);
+    return ask_tablet(ctl, tablet, backup->name);
 }
 
 static struct error *

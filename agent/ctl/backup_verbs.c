@@ -7,6 +7,7 @@
 #include "agent/ctl/parallel.h"
 #include "agent/ctl/progress.h"
 #include "agent/ctl/shard.h"
+#include "vtagent_agent.pb-c.h"
 
 /* ---- Taking ---- */
 
@@ -136,6 +137,47 @@ backup_shard(struct ctl *ctl)
     return take_backup(ctl, view.tablets.items[chosen]);
 }
 
+/* ---- Verifying ---- */
+
+static struct error *
+read_verifier(struct ctl *ctl, Topodata__Tablet **ret_tablet)
+{
+    struct tablet_alias alias;
+    if (ctl->options.verify_tablet != NULL) {
+        TRY(ctl_parse_alias(ctl, ctl->options.verify_tablet, &alias));
+        return topo_get_tablet(ctl->topo, ctl->cancel, &alias, ret_tablet, NULL);
+    }
+    CLEANUP(shard_view_done) struct shard_view view = {0};
+    TRY(shard_view_open(ctl, ctl->words.items[0], NULL, &view));
+    size_t chosen = 0;
+    TRY(error_wrap(choose_tablet(ctl, &view, &chosen), "name a tablet with --tablet"));
+    alias = tablet_alias_of(view.tablets.items[chosen]->alias);
+    return topo_get_tablet(ctl->topo, ctl->cancel, &alias, ret_tablet, NULL);
+}
+
+static struct error *
+verify_backup(struct ctl *ctl)
+{
+    CLEANUP(freep) char *keyspace = NULL;
+    CLEANUP(freep) char *shard = NULL;
+    CLEANUP(record_freep) Topodata__Tablet *tablet = NULL;
+    Vtagent__VerifyBackupRequest request = VTAGENT__VERIFY_BACKUP_REQUEST__INIT;
+    TRY(ctl_parse_shard(ctl, ctl->words.items[0], &keyspace, &shard));
+    TRY(read_verifier(ctl, &tablet));
+    ctl_note(ctl, "%s verifies it", alias_text_of(tablet).text);
+    request.keyspace = keyspace;
+    request.shard = shard;
+    request.name = ctl->words.items[1];
+    request.restores = ctl->options.wants_restore;
+    request.mode = ctl->options.verify_mode;
+    struct progress *progress = progress_new(ctl);
+    struct error *error = tm_call_events(
+        ctl->client, tablet, "/vtagent.Agent/VerifyBackup", &request.base,
+        &vtagent__verify_backup_response__descriptor, ctl->cancel, show_event, progress);
+    progress_free(progress);
+    return error;
+}
+
 /* ---- Restoring ---- */
 
 /* "2026-11-23.055542", as in a backup's name. */
@@ -253,6 +295,14 @@ static const struct option_row list_rows[] = {
     CTL_OPTION("detailed", OPTION_FLAG, is_detailed, NULL,
                "a table: state, age, size, how each was taken, proven and verified"),
 };
+static const struct option_row verify_rows[] = {
+    CTL_OPTION("tablet", OPTION_TEXT, verify_tablet, NULL,
+               "which tablet's agent does it, default one that serves no writes"),
+    CTL_OPTION("mode", OPTION_TEXT, verify_mode, "full",
+               "full: every byte is read and compared; size: objects and their sizes"),
+    CTL_OPTION("restore", OPTION_FLAG, wants_restore, NULL,
+               "restore it beside the data, start a server on it, check every table"),
+};
 static const struct option_row expire_rows[] = {
     CTL_OPTION("keep-count", OPTION_INTEGER, keep_count, NULL,
                "keep so many of the newest that have not failed a check"),
@@ -281,6 +331,8 @@ static const struct ctl_verb verbs[] = {
     {"RestoreFromBackup", NULL, BACKUPS, "[--backup-timestamp TIME] TABLET",
      "replaces a tablet's data by the newest backup", CTL_ROWS(restore_rows), 1, 1,
      restore_from_backup, false},
+    {"VerifyBackup", NULL, BACKUPS, "[--mode size] [--restore] KEYSPACE/SHARD NAME|latest",
+     "reads a backup back, or proves it", CTL_ROWS(verify_rows), 2, 2, verify_backup, false},
 };
 
 struct ctl_family

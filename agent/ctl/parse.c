@@ -285,6 +285,8 @@ ctl_options_done(struct ctl_options *options)
         &options->backup_time,
         &options->incremental_from,
         &options->payload,
+        &options->verify_tablet,
+        &options->verify_mode,
     };
     for (size_t i = 0; i < ARRAY_LENGTH(texts); i++)
         freep(texts[i]);

@@ -25,12 +25,13 @@ struct ctl_options {
     /* some verbs */
     bool is_forced, is_dry_run, allows_primary, wants_ping, allows_cross_cell, prevents_cross_cell;
     bool waits_for_all, is_upgrade_safe, includes_views, names_only, schema_only, sizes_only;
-    bool disables_binlogs, reloads_schema, is_detailed;
+    bool disables_binlogs, reloads_schema, is_detailed, wants_restore;
     char *root, *server_address;
     char *cell, *keyspace, *shard, *tablet_type;
     char *keyspace_shard, *new_primary, *avoid_primary, *expected_primary;
     char *durability_policy, *sidecar_name;
     char *sql, *sql_file, *backup_time, *incremental_from, *payload;
+    char *verify_tablet, *verify_mode;
     struct strv cells, ignored_replicas, tables, excluded_tables, aliases;
     int64_t wait_replicas_timeout_ms, tolerable_lag_ms, limit, concurrency, max_rows;
     int64_t keep_count, keep_age_ms, orphan_age_ms;

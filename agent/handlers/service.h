@@ -152,5 +152,7 @@ HANDLER(handle_restore_from_backup);
 /* jobs.c */
 HANDLER(handle_jobs);
 HANDLER(handle_cancel_job);
+/* verify.c */
+HANDLER(handle_verify_backup);
 
 #endif

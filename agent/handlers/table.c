@@ -103,6 +103,7 @@ static const struct handler_row rows[] = {
 
     AGENT(Jobs, jobs, handle_jobs, QUERY, false),
     AGENT(CancelJob, cancel_job, handle_cancel_job, WAIT, false),
+    AGENT(VerifyBackup, verify_backup, handle_verify_backup, STREAM, true),
 };
 
 const struct handler_row *

@@ -47,7 +47,23 @@ struct restore_request {
  */
 struct error *job_restore(struct tablet_context *context, struct job *job,
                           const struct restore_request *request) ERROR_MUST_CHECK;
+/* Reads a stored backup back, or restores it into a folder of its own beside the data and has a
+ * server start on it, and records the verdict beside the backup. The tablet serves meanwhile; any
+ * thread. DATA_LOSS: the backup is no good, and what about it (file, object, chunk or table); any
+ * other error: it could not be found out, and nothing is recorded. */
+struct verify_request {
+    char *keyspace, *shard;
+    char *name; /* "": the newest complete one */
+    char *mode; /* "size", "full", "restore" */
+};
+struct error *job_verify(struct tablet_context *context, struct job *job,
+                         const struct verify_request *request) ERROR_MUST_CHECK;
+/* At the agent's start: removes what a verification that was killed has left. An error means: try
+ * again. */
+struct error *job_verify_clean(struct tablet_context *context,
+                               struct cancel *cancel) ERROR_MUST_CHECK;
 /* The requests as parameters of jobs; caller frees. */
+char *job_verify_parameters(const struct verify_request *request);
 char *job_backup_parameters(const struct backup_request *request);
 char *job_restore_parameters(const struct restore_request *request);
 

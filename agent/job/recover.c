@@ -134,6 +134,7 @@ job_recover(struct tablet_context *context, struct cancel *cancel)
 {
     CLEANUP(job_run_done) struct job_run run;
     job_run_init(&run, context, cancel, COMPONENT, NULL);
+    TRY(job_verify_clean(context, cancel));
     struct error *error = journal_read(context->identity->tablet_directory, &run.journal);
     if (error_is(error, ERROR_NOT_FOUND)) {
         error_free(error);

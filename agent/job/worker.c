@@ -26,8 +26,6 @@ back_up(struct job_worker *worker)
 {
     const struct worker_options *in = worker->options;
     bool has_image = !str_is_empty(in->image);
-    if (has_image)
-        backup_directories_use_image(&worker->directories, in->image);
     const struct backup_take_options options = {
         .keyspace = in->keyspace,
         .shard = in->shard,
@@ -132,9 +130,12 @@ copy(struct job_worker *worker)
 {
     const struct worker_options *in = worker->options;
     CLEANUP(manifest_freep) struct manifest *manifest = NULL;
-    const struct restore_options options = {.concurrency = (int)in->concurrency,
-                                            .on_progress = worker_on_progress,
-                                            .progress_data = worker};
+    const struct restore_options options = {
+        .concurrency = (int)in->concurrency,
+        .rate_bytes_per_second = (uint64_t)in->rate_bytes_per_second,
+        .on_progress = worker_on_progress,
+        .progress_data = worker,
+    };
     TRY(restore_open(worker->storage, in->keyspace, in->shard, in->name, worker->output->cancel,
                      &manifest));
     return restore_copy(worker->storage, manifest, &worker->directories, &options,
@@ -150,6 +151,10 @@ static const struct mode modes[] = {
     {"check-storage", true, true, true, check_storage},
     {"backup", true, true, true, back_up},
     {"verify", true, true, false, worker_verify},
+    {"find", true, true, false, worker_find},
+    {"read-back", true, false, false, worker_read_back},
+    {"record", true, true, false, worker_record},
+    {"scratch-check", true, false, true, worker_check_scratch},
     {"remove-incomplete", true, true, false, remove_incomplete},
     {"restore-check", true, false, true, check_restore},
     {"restore-wipe", false, false, true, wipe},
@@ -166,6 +171,8 @@ run_mode(struct job_worker *worker, const struct mode *mode)
         TRY(storage_open(&options, mode->writes_storage, &worker->storage));
     if (mode->needs_directories)
         TRY(backup_directories_read(in->mycnf, &worker->directories));
+    if (mode->needs_directories && !str_is_empty(in->image))
+        backup_directories_use_image(&worker->directories, in->image);
     return mode->run(worker);
 }
 

@@ -34,6 +34,7 @@ static const struct option_row rows[] = {
     TEXT_ROW("state", state),
     TEXT_ROW("proof", proof),
     TEXT_ROW("verify", verify),
+    TEXT_ROW("problem", problem),
     INTEGER_ROW("chunk-bytes", chunk_bytes),
     INTEGER_ROW("max-memory-bytes", max_memory_bytes),
     INTEGER_ROW("rate-bytes-per-second", rate_bytes_per_second),

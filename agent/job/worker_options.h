@@ -12,7 +12,11 @@
 /* Modes: what a worker does, and the results it reports.
  *   check-storage      can backups be written, and can this server be backed up?
  *   backup             name
- *   verify             reads the backup `name` back; a bad one is removed
+ *   verify             reads the fresh backup `name` back; a bad one is removed
+ *   find               the backup `name`, "": the newest complete one: name, position, version
+ *   read-back          the backup `name`, as `verify` says
+ *   scratch-check      can the backup `name` be restored into the empty `image`?
+ *   record             a verdict on the backup `name`: `verify` says how, `problem` what was found
  *   remove-incomplete  removes the backup `name` unless it has a MANIFEST
  *   restore-check      chooses and checks: name, position, version, same_version (yes, no)
  *   restore-wipe       deletes the server's data
@@ -26,7 +30,8 @@ struct worker_options {
     int64_t unavailable_ms;
     int64_t compression_level, concurrency, start_time_ns, not_after_ns;
     bool is_upgrade_safe, allows_corrupt_pages;
-    char *verify; /* mode verify: "size", "full"; restore-check: "full" reads the backup too */
+    char *verify;  /* mode verify: "size", "full"; restore-check: "full" reads the backup too */
+    char *problem; /* of record; "": none */
     int64_t chunk_bytes, max_memory_bytes, rate_bytes_per_second;
 };
 

@@ -19,5 +19,9 @@ void worker_on_progress(uint64_t done, uint64_t total, const char *text, void *d
 
 /* worker_check.c: modes that look at a stored backup and record what they found. */
 struct error *worker_verify(struct job_worker *worker) ERROR_MUST_CHECK;
+struct error *worker_find(struct job_worker *worker) ERROR_MUST_CHECK;
+struct error *worker_read_back(struct job_worker *worker) ERROR_MUST_CHECK;
+struct error *worker_record(struct job_worker *worker) ERROR_MUST_CHECK;
+struct error *worker_check_scratch(struct job_worker *worker) ERROR_MUST_CHECK;
 
 #endif

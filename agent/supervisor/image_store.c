@@ -141,6 +141,22 @@ image_store_drop(const struct layout *layout, const char *name)
     return error_wrap(file_remove_tree(path), "remove the image '%s'", name);
 }
 
+struct error *
+image_store_make(const struct layout *layout, const struct image_places *places, const char *name,
+                 char **ret_path)
+{
+    CLEANUP(freep) char *path = NULL;
+    TRY(image_store_path(layout, name, &path));
+    TRY(image_store_drop(layout, name));
+    for (size_t i = 0; i < places->root_count; i++) {
+        CLEANUP(freep) char *folder = xasprintf("%s/%s", path, places->roots[i].target);
+        TRY(file_make_directories(folder, FOLDER_MODE));
+    }
+    *ret_path = path;
+    path = NULL;
+    return NULL;
+}
+
 char *
 image_store_wanted(const char *journal_text)
 {

@@ -30,6 +30,10 @@ struct error *image_store_path(const struct layout *layout, const char *name,
 /* Whether images of these folders can be made: image_probe on each. */
 struct error *image_store_probe(const struct layout *layout,
                                 const struct image_places *places) ERROR_MUST_CHECK;
+/* An empty image with the folders of the server's, in place of an earlier one. Caller frees the
+ * path. */
+struct error *image_store_make(const struct layout *layout, const struct image_places *places,
+                               const char *name, char **ret_path) ERROR_MUST_CHECK;
 /* Ends a server that was left running on it, and removes it; a missing one is success. */
 struct error *image_store_drop(const struct layout *layout, const char *name) ERROR_MUST_CHECK;
 /* Ends servers on images, and removes all images but the one that the journal names. */

@@ -4,6 +4,7 @@
 #include "agent/base/clock.h"
 #include "agent/base/log.h"
 #include "agent/base/memory.h"
+#include "agent/supervisor/image_store.h"
 #include "agent/supervisor/mysqld.h"
 #include "agent/supervisor/proof.h"
 #include "agent/supervisor/service_methods.h"
@@ -56,6 +57,26 @@ service_freeze(struct keeper *keeper, struct rpc_call *call, const ProtobufCMess
     response.pause_us = result.pause_us;
     response.files = (int64_t)result.file_count;
     response.bytes = (int64_t)result.bytes;
+    rpc_call_finish(call, &response.base, error);
+}
+
+static struct error *
+make_image(struct keeper *keeper, const char *name, char **ret_path)
+{
+    CLEANUP(image_places_done) struct image_places places = {.root_count = 0};
+    CLEANUP(freep) char *text = keeper_config_text(keeper);
+    TRY(image_places_read(keeper_layout(keeper), text, &places));
+    return image_store_make(keeper_layout(keeper), &places, name, ret_path);
+}
+
+void
+service_new_image(struct keeper *keeper, struct rpc_call *call, const ProtobufCMessage *message)
+{
+    const Vtagent__NewImageRequest *request = (const Vtagent__NewImageRequest *)message;
+    Vtagent__NewImageResponse response = VTAGENT__NEW_IMAGE_RESPONSE__INIT;
+    CLEANUP(freep) char *path = NULL;
+    struct error *error = make_image(keeper, request->image_name, &path);
+    response.image_path = path != NULL ? path : (char *)"";
     rpc_call_finish(call, &response.base, error);
 }
 

@@ -26,6 +26,7 @@ struct service_method {
     void name(struct keeper *keeper, struct rpc_call *call, const ProtobufCMessage *message)
 SERVICE_METHOD(service_status);
 SERVICE_METHOD(service_freeze);
+SERVICE_METHOD(service_new_image);
 SERVICE_METHOD(service_drop_image);
 SERVICE_METHOD(service_prove_image);
 

@@ -54,6 +54,20 @@ supervisor_image_done(struct supervisor_image *image)
 }
 
 struct error *
+supervisor_new_image(struct mysqlctl_client *client, struct cancel *cancel, const char *image_name,
+                     char **ret_path)
+{
+    Vtagent__NewImageRequest request = VTAGENT__NEW_IMAGE_REQUEST__INIT;
+    ProtobufCMessage *message = NULL;
+    request.image_name = (char *)image_name;
+    TRY(mysqlctl_call(client, "/vtagent.Supervisor/NewImage", &request.base,
+                      &vtagent__new_image_response__descriptor, cancel, &message));
+    *ret_path = xstrdup(((const Vtagent__NewImageResponse *)(void *)message)->image_path);
+    protobuf_c_message_free_unpacked(message, NULL);
+    return NULL;
+}
+
+struct error *
 supervisor_drop_image(struct mysqlctl_client *client, struct cancel *cancel, const char *image_name)
 {
     Vtagent__DropImageRequest request = VTAGENT__DROP_IMAGE_REQUEST__INIT;

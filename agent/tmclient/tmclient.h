@@ -73,6 +73,9 @@ struct error *supervisor_freeze(struct mysqlctl_client *client, struct cancel *c
                                 const char *image_name, int64_t most_pause_ms,
                                 struct supervisor_image *ret_image) ERROR_MUST_CHECK;
 void supervisor_image_done(struct supervisor_image *image);
+/* An empty image, in place of an earlier one of that name. Caller frees its path. */
+struct error *supervisor_new_image(struct mysqlctl_client *client, struct cancel *cancel,
+                                   const char *image_name, char **ret_path) ERROR_MUST_CHECK;
 /* An image that is not there is dropped already. */
 struct error *supervisor_drop_image(struct mysqlctl_client *client, struct cancel *cancel,
                                     const char *image_name) ERROR_MUST_CHECK;

@@ -120,3 +120,18 @@ Test(image_store, journals_without_an_image_want_none)
     for (size_t i = 0; i < ARRAY_LENGTH(texts); i++)
         cr_assert_null(image_store_wanted(texts[i]));
 }
+
+Test(image_store, an_empty_image_replaces_an_earlier_one, .init = set_up, .fini = tear_down)
+{
+    CLEANUP(image_places_done) struct image_places places = {.root_count = 0};
+    CLEANUP(freep) char *path = NULL;
+    cr_assert_null(image_places_read(&layout, NULL, &places));
+    make("scratch/data/old");
+    cr_assert_null(image_store_make(&layout, &places, "scratch", &path));
+    CLEANUP(freep) char *old = xasprintf("%s/data/old", path);
+    CLEANUP(freep) char *logs = xasprintf("%s/innodb/logs", path);
+    cr_assert(!file_exists(old));
+    cr_assert(file_is_directory(logs));
+    cr_assert_null(image_store_drop(&layout, "scratch"));
+    cr_assert(!file_exists(path));
+}
