@@ -84,7 +84,8 @@ measure(struct storage *storage, struct backup_summary *summary, const char *dir
 static bool
 is_about_the_manifest(const struct error *error)
 {
-    return error_is(error, ERROR_INVALID_ARGUMENT) || error_is(error, ERROR_RESOURCE_EXHAUSTED);
+    return error_is(error, ERROR_INVALID_ARGUMENT) || error_is(error, ERROR_RESOURCE_EXHAUSTED) ||
+           error_is(error, ERROR_PERMISSION_DENIED);
 }
 
 static struct error *

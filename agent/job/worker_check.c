@@ -111,8 +111,9 @@ open_manifest(struct job_worker *worker, const char *name, struct manifest **ret
                          "there is no complete backup '%s' in '%s': it has no MANIFEST", name,
                          worker->directory);
     }
-    if (error_is(error, ERROR_INVALID_ARGUMENT) || error_is(error, ERROR_RESOURCE_EXHAUSTED))
-        error->code = ERROR_DATA_LOSS;
+    if (!error_is(error, ERROR_INVALID_ARGUMENT) && !error_is(error, ERROR_RESOURCE_EXHAUSTED))
+        return error_wrap(error, "look at backup '%s'", name);
+    error->code = ERROR_DATA_LOSS;
     return error_wrap(error, "backup '%s' is damaged", name);
 }
 

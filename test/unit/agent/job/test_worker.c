@@ -249,3 +249,69 @@ Test(worker, wrong_words_are_errors, .init = open_server, .fini = close_server)
     str_replace(&options.file_root, "/nonexistent/root");
     expect(work(&options), ERROR_FAILED_PRECONDITION, "/nonexistent/root");
 }
+
+static struct error *
+look_at(const char *mode, const char *name, const char *verify, const char *problem)
+{
+    struct worker_options options = options_of(mode);
+    options.name = xstrdup(name);
+    options.verify = xstrdup(verify);
+    options.problem = xstrdup(problem);
+    options.image = below("image");
+    return work(&options);
+}
+
+Test(worker, a_stored_backup_is_found_read_back_and_judged, .init = open_server,
+     .fini = close_server)
+{
+    expect(look_at("find", "", "", ""), ERROR_NOT_FOUND, "no complete backup of 'ks/0'");
+    expect(look_at("find", NAME, "", ""), ERROR_FAILED_PRECONDITION, "it has no MANIFEST");
+    struct worker_options options = options_of("backup");
+    cr_assert_null(work(&options));
+    write_file("backups/ks/0/2999-01-01.000000.zone1-0000000102/0", "half");
+    cr_assert_null(look_at("find", "", "", ""));
+    cr_assert_str_eq(result("name"), NAME);
+    cr_assert_str_eq(result("position"), "MariaDB/0-1-5");
+    cr_assert_null(look_at("read-back", NAME, "full", ""));
+    expect(look_at("read-back", NAME, "deep", ""), ERROR_INVALID_ARGUMENT, "size, full");
+    cr_assert_null(look_at("record", NAME, "full", ""));
+    cr_assert_null(look_at("record", NAME, "restore", "a table is damaged"));
+    struct buffer text = BUFFER_INIT;
+    char *verdict = below("backups/ks/0/" NAME "/VTAGENT_VERDICT.2");
+    cr_assert_null(file_read(verdict, 1 << 20, &text));
+    cr_assert_not_null(strstr(buffer_text(&text), "a table is damaged"));
+    cr_assert_not_null(strstr(buffer_text(&text), "zone1-0000000102"));
+    buffer_done(&text);
+    freep(&verdict);
+}
+
+Test(worker, a_backup_is_restored_beside_the_data, .init = open_server, .fini = close_server)
+{
+    struct worker_options options = options_of("backup");
+    cr_assert_null(work(&options));
+    write_file("image/data/.keep", "");
+    cr_assert_null(look_at("scratch-check", NAME, "restore", ""));
+    cr_assert_null(look_at("restore-copy", NAME, "restore", ""));
+    char *table = below("image/data/vt_ks/t.ibd");
+    cr_assert(file_exists(table));
+    freep(&table);
+    options = options_of("scratch-check");
+    options.name = xstrdup(NAME);
+    options.image = below("image");
+    str_replace(&options.mysql_version, "Ver 8.0.40 MySQL");
+    expect(work(&options), ERROR_FAILED_PRECONDITION, "that is another server");
+}
+
+Test(worker, what_only_other_tools_can_check_is_said, .init = open_server, .fini = close_server)
+{
+    write_file("backups/ks/0/a/MANIFEST", "{\"BackupMethod\":\"xtrabackup\"}");
+    write_file("backups/ks/0/b/MANIFEST", "{\"Position\":\"MySQL56/\"}");
+    write_file("backups/ks/0/c/MANIFEST", "{");
+    write_file("backups/ks/0/d/MANIFEST",
+               "{\"Incremental\":true,\"FileEntries\":[{\"Base\":\"Data\",\"Name\":\"a\"}]}");
+    expect(look_at("find", "a", "", ""), ERROR_UNIMPLEMENTED, "'xtrabackup'");
+    expect(look_at("find", "b", "", ""), ERROR_DATA_LOSS, "names no files");
+    expect(look_at("find", "c", "", ""), ERROR_DATA_LOSS, "backup 'c' is damaged: MANIFEST");
+    cr_assert_str_eq(result("name"), "c");
+    expect(look_at("scratch-check", "d", "", ""), ERROR_FAILED_PRECONDITION, "is incremental");
+}
