@@ -40,8 +40,9 @@ struct config {
     int64_t topo_lease_ttl_seconds;
     int64_t publish_retry_ms, shard_sync_retry_ms;
     /* TLS and credentials of the gRPC server, and of calls to other tablets */
-    char *grpc_cert, *grpc_key, *grpc_ca, *grpc_auth_mode, *grpc_users_file;
-    char *peer_cert, *peer_key, *peer_ca, *peer_server_name, *grpc_client_creds;
+    char *grpc_cert, *grpc_key, *grpc_ca, *grpc_crl;
+    char *grpc_auth_mode, *grpc_users_file, *grpc_allowed_subjects;
+    char *peer_cert, *peer_key, *peer_ca, *peer_crl, *peer_server_name, *grpc_client_creds;
     /* backup */
     char *storage_implementation, *file_backup_root, *compression_engine;
     bool compresses, restores, shows_help, shows_version, prints_config;

@@ -111,17 +111,37 @@ check_backup(const struct config *config)
 }
 
 static struct error *
-check_words(struct config *config)
+check_security(const struct config *config)
 {
-    static const char *const topologies[] = {"etcd2", NULL};
-    static const char *const formats[] = {"json", "text", NULL};
-    static const char *const modes[] = {"static", NULL};
-    TRY(check_one_of("topo-implementation", config->topo_implementation, topologies));
-    TRY(check_one_of("log-format", config->log_format, formats));
+    static const char *const modes[] = {"static", "mtls", NULL};
     TRY(check_one_of("grpc-auth-mode", config->grpc_auth_mode, modes));
     if (str_equal(config->grpc_auth_mode, "static"))
         TRY(require(config->grpc_users_file, "grpc-auth-static-password-file",
                     "who may call, for --grpc-auth-mode static"));
+    if (str_equal(config->grpc_auth_mode, "mtls")) {
+        TRY(require(config->grpc_cert, "grpc-cert", "TLS, for --grpc-auth-mode mtls"));
+        TRY(require(config->grpc_ca, "grpc-ca",
+                    "authority of client certificates, for --grpc-auth-mode mtls"));
+    }
+    if (!str_is_empty(config->grpc_crl)) {
+        TRY(require(config->grpc_cert, "grpc-cert", "TLS, for --grpc-crl"));
+        TRY(require(config->grpc_ca, "grpc-ca",
+                    "authority of the certificates that --grpc-crl revokes"));
+    }
+    if (!str_is_empty(config->peer_crl))
+        TRY(require(config->peer_ca, "tablet-manager-grpc-ca",
+                    "authority of the certificates that --tablet-manager-grpc-crl revokes"));
+    return NULL;
+}
+
+static struct error *
+check_words(struct config *config)
+{
+    static const char *const topologies[] = {"etcd2", NULL};
+    static const char *const formats[] = {"json", "text", NULL};
+    TRY(check_one_of("topo-implementation", config->topo_implementation, topologies));
+    TRY(check_one_of("log-format", config->log_format, formats));
+    TRY(check_security(config));
     TRY(error_wrap(log_level_parse(config->log_level, &config->level), "--log-level"));
     config->format = str_equal(config->log_format, "json")   ? LOG_FORMAT_JSON
                      : str_equal(config->log_format, "text") ? LOG_FORMAT_TEXT

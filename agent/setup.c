@@ -81,6 +81,7 @@ create_clients(struct daemon *daemon)
     struct rpc_tls peer_tls = {.certificate_file = config->peer_cert,
                                .key_file = config->peer_key,
                                .ca_file = config->peer_ca,
+                               .crl_file = config->peer_crl,
                                .server_name = config->peer_server_name};
     struct rpc_static_auth peer_auth = {.client_file = config->grpc_client_creds};
     struct topo_etcd_options etcd = {.addresses = config->topo_addresses,
@@ -208,8 +209,11 @@ listen_grpc(struct daemon *daemon)
         .tls = {.certificate_file = config->grpc_cert,
                 .key_file = config->grpc_key,
                 .ca_file = config->grpc_ca,
+                .crl_file = config->grpc_crl,
                 .requires_client_certificate = !str_is_empty(config->grpc_ca)},
         .auth = {.users_file = has_auth ? config->grpc_users_file : NULL},
+        .allowed_subjects =
+            str_equal(config->grpc_auth_mode, "mtls") ? config->grpc_allowed_subjects : NULL,
         .max_message_bytes = config->grpc_max_message_bytes,
         .error_suffix_alias = config->identity.alias_text,
         .on_done = on_call_done,

@@ -116,6 +116,7 @@ open_session(struct ctl *ctl)
         .certificate_file = options->tablet_tls_cert,
         .key_file = options->tablet_tls_key,
         .ca_file = options->tablet_tls_ca,
+        .crl_file = options->tablet_tls_crl,
         .server_name = options->tablet_tls_server_name,
     };
     struct rpc_static_auth auth = {.client_file = options->tablet_auth_file};

@@ -17,7 +17,8 @@ struct ctl_options {
     char *topo_implementation, *topo_address, *topo_root;
     char *topo_tls_cert, *topo_tls_key, *topo_tls_ca;
     int64_t topo_lease_ttl;
-    char *tablet_tls_cert, *tablet_tls_key, *tablet_tls_ca, *tablet_tls_server_name;
+    char *tablet_tls_cert, *tablet_tls_key, *tablet_tls_ca, *tablet_tls_crl;
+    char *tablet_tls_server_name;
     char *tablet_auth_file;
     char *storage_implementation, *storage_file_root;
     int64_t action_timeout_ms, remote_timeout_ms;

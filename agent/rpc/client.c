@@ -95,7 +95,7 @@ static bool
 has_changed(struct rpc_channel *channel)
 {
     const char *paths[] = {channel->tls.certificate_file, channel->tls.key_file,
-                           channel->tls.ca_file, channel->client_file};
+                           channel->tls.ca_file, channel->tls.crl_file, channel->client_file};
     bool is_changed = false;
     for (size_t i = 0; i < ARRAY_LENGTH(paths); i++) {
         struct stamp now = stamp_of(paths[i]);

@@ -18,7 +18,7 @@ struct rpc_channel {
     pthread_mutex_t lock; /* the rest; made anew when a file changed */
     grpc_channel *core;
     struct auth_client auth;
-    struct stamp stamps[4];
+    struct stamp stamps[5];
 };
 
 /* A new call with the cancel's deadline, and the metadata to send (0 or 2 entries; release them

@@ -24,6 +24,8 @@ const char *rpc_core_version(void);
  * a channel for the next call. ---- */
 struct rpc_tls {
     char *certificate_file, *key_file, *ca_file, *server_name;
+    char *crl_file; /* with ca_file: revoked certificates of the other side. A server looks at each
+                       call, so also at those on connections that were open before. */
     bool requires_client_certificate; /* server side, with ca_file */
     bool is_enabled; /* client: TLS even without files, with the system's roots (https://) */
 };
@@ -53,6 +55,9 @@ struct rpc_server_options {
     size_t method_count;
     struct rpc_tls tls;          /* copied */
     struct rpc_static_auth auth; /* copied */
+    /* "a:b": calls need a client certificate whose subject, or that of one it was sent with, as Go
+     * prints it, has a or b in it; "" is in all. NULL: no such rule. Copied. */
+    const char *allowed_subjects;
     int64_t max_message_bytes;   /* 0: 16 MiB */
     size_t max_connections_idle; /* reserved; 0 */
     /* Text for unknown methods and errors: "TabletManager.X on <alias>: …"; may be NULL */

@@ -181,6 +181,7 @@ rpc_server_stop(struct rpc_server *server, int64_t grace_ms)
     grpc_server_destroy(server->core);
     listeners_close(&server->listeners);
     auth_server_free(server->auth);
+    peer_rules_free(server->peers);
     pthread_cond_destroy(&server->changed);
     pthread_mutex_destroy(&server->lock);
     free(server->methods);
@@ -196,6 +197,9 @@ rpc_server_start(struct rpc_pump *pump, const struct rpc_server_options *options
     struct error *error = NULL;
     if (!str_is_empty(options->auth.users_file))
         error = auth_server_new(options->auth.users_file, &server->auth);
+    if (error == NULL &&
+        (!str_is_empty(options->tls.crl_file) || options->allowed_subjects != NULL))
+        error = peer_rules_new(&options->tls, options->allowed_subjects, &server->peers);
     if (error == NULL)
         error = listeners_open(&server->listeners, server->core, options);
     if (error != NULL) {

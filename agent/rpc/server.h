@@ -8,6 +8,7 @@
 #include "agent/rpc/arena.h"
 #include "agent/rpc/auth.h"
 #include "agent/rpc/listen.h"
+#include "agent/rpc/peer.h"
 #include "agent/rpc/pump.h"
 #include "agent/rpc/tls.h"
 
@@ -26,6 +27,7 @@ struct rpc_server {
     char *alias;
     int64_t max_message_bytes;
     struct auth_server *auth; /* NULL: none */
+    struct peer_rules *peers; /* NULL: none */
     void (*on_done)(const char *path, int code, int64_t microseconds, void *data);
     void *on_done_data;
     struct listeners listeners;

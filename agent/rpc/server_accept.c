@@ -20,6 +20,22 @@ deadline_ms(gpr_timespec deadline)
 
 /* Authentication exempts the health check: probes of Kubernetes cannot send credentials. */
 static struct error *
+check_caller(struct rpc_call *call)
+{
+    struct rpc_server *server = call->server;
+    CLEANUP(peer_certificates_donep) STACK_OF(X509) *chain = NULL;
+    if (server->peers != NULL) {
+        chain = peer_certificates(call->core);
+        TRY(peer_rules_check_revoked(server->peers, chain));
+    }
+    if (str_starts_with(call->method->path, "/grpc.health.v1.Health/"))
+        return NULL;
+    if (server->peers != NULL)
+        TRY(peer_rules_check_subject(server->peers, chain));
+    return server->auth == NULL ? NULL : auth_server_check(server->auth, &call->metadata);
+}
+
+static struct error *
 admit(struct rpc_call *call)
 {
     struct rpc_server *server = call->server;
@@ -28,9 +44,7 @@ admit(struct rpc_call *call)
     pthread_mutex_unlock(&server->lock);
     if (live_count > MOST_LIVE_CALLS)
         return error_new(ERROR_RESOURCE_EXHAUSTED, "%d calls are running already", MOST_LIVE_CALLS);
-    if (server->auth != NULL && !str_starts_with(call->method->path, "/grpc.health.v1.Health/"))
-        return auth_server_check(server->auth, &call->metadata);
-    return NULL;
+    return check_caller(call);
 }
 
 static struct error *

@@ -112,9 +112,12 @@ start_remote(struct service *service, struct rpc_pump *pump, size_t method_count
     options.tls.certificate_file = given->grpc_cert;
     options.tls.key_file = given->grpc_key;
     options.tls.ca_file = given->grpc_ca;
+    options.tls.crl_file = given->grpc_crl;
     options.tls.requires_client_certificate = !str_is_empty(given->grpc_ca);
     if (str_equal(given->grpc_auth_mode, "static"))
         options.auth.users_file = given->grpc_users_file;
+    if (str_equal(given->grpc_auth_mode, "mtls"))
+        options.allowed_subjects = given->grpc_allowed_subjects;
     struct error *error = rpc_server_start(pump, &options, &service->remote);
     return error_wrap(error, "--grpc-port");
 }

@@ -51,8 +51,11 @@ static const struct option_row rows[] = {
     ROW("grpc-key", OPTION_TEXT, grpc_key, NULL, "service", "its key"),
     ROW("grpc-ca", OPTION_TEXT, grpc_ca, NULL, "service",
         "CA of client certificates, which are then required"),
+    ROW("grpc-crl", OPTION_TEXT, grpc_crl, NULL, "service", "revoked client certificates"),
     ROW("grpc-auth-mode", OPTION_TEXT, grpc_auth_mode, NULL, "service",
-        "'static': callers on grpc-port need a user and password"),
+        "callers on grpc-port need 'static': a user and password, 'mtls': a known certificate"),
+    ROW("grpc-auth-mtls-allowed-substrings", OPTION_TEXT, grpc_allowed_subjects, "", "service",
+        "texts, a:b, of which one is in the name of a certificate that may call"),
     ROW("grpc-auth-static-password-file", OPTION_TEXT, grpc_users_file, NULL, "service",
         "JSON list of users and passwords"),
     ROW("pid-file", OPTION_TEXT, pid_file, NULL, "process", "where to write the process id"),
@@ -111,10 +114,8 @@ static const struct option_row rows[] = {
     IGNORED("db-tls-min-version"),
     IGNORED("dba-idle-timeout"),
     IGNORED("dba-pool-size"),
-    IGNORED("grpc-auth-mtls-allowed-substrings"),
     IGNORED("grpc-auth-static-client-creds"),
     IGNORED("grpc-compression"),
-    IGNORED("grpc-crl"),
     IGNORED("grpc-dial-concurrency-limit"),
     IGNORED_FLAG("grpc-enable-optional-tls"),
     IGNORED_FLAG("grpc-enable-orca-metrics"),
@@ -194,6 +195,21 @@ check_socket(const char *name, const char *path)
 }
 
 static struct error *
+check_auth(const struct supervisor_options *options)
+{
+    bool is_static = str_equal(options->grpc_auth_mode, "static");
+    if (!is_static && !str_equal(options->grpc_auth_mode, "mtls") &&
+        !str_is_empty(options->grpc_auth_mode))
+        return error_new(ERROR_INVALID_ARGUMENT,
+                         "--grpc-auth-mode knows only 'static' and 'mtls', not '%s'",
+                         options->grpc_auth_mode);
+    if (is_static && str_is_empty(options->grpc_users_file))
+        return error_new(ERROR_INVALID_ARGUMENT,
+                         "--grpc-auth-mode static needs --grpc-auth-static-password-file");
+    return NULL;
+}
+
+static struct error *
 validate(struct supervisor_options *options)
 {
     TRY(check_range("tablet-uid", options->tablet_uid, 1, UINT32_MAX));
@@ -203,9 +219,7 @@ validate(struct supervisor_options *options)
     TRY(check_socket("mysql-socket", options->mysql_socket));
     if (str_is_empty(options->grpc_cert) != str_is_empty(options->grpc_key))
         return error_new(ERROR_INVALID_ARGUMENT, "--grpc-cert and --grpc-key go together");
-    if (!str_is_empty(options->grpc_auth_mode) && !str_equal(options->grpc_auth_mode, "static"))
-        return error_new(ERROR_INVALID_ARGUMENT, "--grpc-auth-mode knows only 'static', not '%s'",
-                         options->grpc_auth_mode);
+    TRY(check_auth(options));
     if (str_is_empty(options->dba_user))
         str_replace(&options->dba_user,
                     str_is_empty(options->old_dba_user) ? "vt_dba" : options->old_dba_user);

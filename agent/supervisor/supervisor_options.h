@@ -15,7 +15,8 @@ struct supervisor_options {
     char *socket_file, *mysql_socket, *init_db_sql_file, *tablet_dir, *mycnf_template;
     char *dba_user, *dba_password, *old_dba_user;
     int64_t grpc_port;
-    char *grpc_bind_address, *grpc_cert, *grpc_key, *grpc_ca, *grpc_auth_mode, *grpc_users_file;
+    char *grpc_bind_address, *grpc_cert, *grpc_key, *grpc_ca, *grpc_crl;
+    char *grpc_auth_mode, *grpc_users_file, *grpc_allowed_subjects;
     char *pid_file, *log_level, *log_format;
     bool wants_help, wants_version;
 };

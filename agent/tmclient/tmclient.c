@@ -24,6 +24,7 @@ tm_client_new(struct rpc_pump *pump, const struct rpc_tls *tls, const struct rpc
         client->tls.certificate_file = xstrdup(tls->certificate_file);
         client->tls.key_file = xstrdup(tls->key_file);
         client->tls.ca_file = xstrdup(tls->ca_file);
+        client->tls.crl_file = xstrdup(tls->crl_file);
         client->tls.server_name = xstrdup(tls->server_name);
     }
     if (auth != NULL)
@@ -39,6 +40,7 @@ tm_client_free(struct tm_client *client)
     free(client->tls.certificate_file);
     free(client->tls.key_file);
     free(client->tls.ca_file);
+    free(client->tls.crl_file);
     free(client->tls.server_name);
     free(client->auth.client_file);
     free(client);

@@ -109,6 +109,79 @@ def test_a_caller_of_another_authority_is_refused(shard, primary):
             lambda: wire.credentials(shard.security.trusted, certificate, key), shard.security.user)
 
 
+def test_a_revoked_caller_is_refused_even_on_an_open_connection(shard, primary):
+    security = shard.security
+    pair = security.authority.issue("leaver")
+    kept = wire.tablet_manager(primary.grpc_port, user=security.user,
+                               tls=lambda: wire.credentials(security.trusted, *pair))
+    assert kept.call("Ping", payload="x").payload == "x"
+    security.authority.revoke(pair[0])
+
+    def is_out():
+        with pytest.raises(wire.RpcError) as caught:
+            kept.call("Ping", payload="x")
+        return caught.value.code() == wire.Code.UNAUTHENTICATED and "CN=leaver" in caught.value.details()
+    wait_for(is_out, "the revoked certificate is refused")
+    kept.close()
+    refused(wire.Code.UNAUTHENTICATED, primary, lambda: wire.credentials(security.trusted, *pair),
+            security.user)
+    assert ping(primary, security.credentials, security.user) == "x"
+
+
+def test_a_tablet_with_a_revoked_certificate_is_not_called(shard, primary):
+    authority = shard.security.authority
+    flag = f"--tablet-manager-grpc-crl={authority.revoke(into='suspicion')}"
+    ask = ("--action-timeout=5s", "PingTablet", primary.alias)
+    shard.ctl(flag, *ask)
+    authority.revoke(shard.security.certificate, into="suspicion")
+    answer = shard.ctl(flag, *ask, code=None)
+    assert answer.code != 0 and "no connection to" in answer.text, answer.text
+
+
+def test_a_revocation_list_that_cannot_be_read_changes_nothing(shard, primary):
+    security = shard.security
+    pair = security.authority.issue("another-leaver")
+    security.authority.revoke(pair[0])
+
+    def tls():
+        return wire.credentials(security.trusted, *pair)
+    refused(wire.Code.UNAUTHENTICATED, primary, tls, security.user)
+    try:
+        for text in ("", "nonsense", "-----BEGIN X509 CRL-----\nxx\n-----END X509 CRL-----\n"):
+            with open(security.revoked, "w", encoding="ascii") as file:
+                file.write(text)
+            refused(wire.Code.UNAUTHENTICATED, primary, tls, security.user)
+            assert ping(primary, security.credentials, security.user) == "x"
+    finally:
+        security.authority.revoke()
+
+
+@pytest.fixture
+def by_name(replica):
+    """The replica, letting in by certificates' names instead of passwords."""
+    argv = replica.agent.argv
+    replica.agent.stop()
+    replica.agent.argv = [*argv, "--grpc-auth-mode=mtls",
+                          "--grpc-auth-mtls-allowed-substrings=CN=tablet:OU=operations"]
+    replica.start_agent()
+    yield replica
+    replica.agent.stop()
+    replica.agent.argv = argv
+    replica.start_agent()
+
+
+def test_with_mtls_only_certificates_of_known_names_may_call(shard, primary, by_name):
+    security = shard.security
+    assert ping(by_name, security.credentials, None) == "x"
+    known = security.authority.issue("anybody", "/O=Example/OU=operations/CN=anybody")
+    assert ping(by_name, lambda: wire.credentials(security.trusted, *known), None) == "x"
+    unknown = security.authority.issue("intruder", "/O=operations/CN=intruder")
+    refused(wire.Code.UNAUTHENTICATED, by_name, lambda: wire.credentials(security.trusted, *unknown),
+            security.user)
+    refused(wire.Code.UNAVAILABLE, by_name, lambda: wire.credentials(security.trusted), None)
+    shard.wait_following(by_name, primary)
+
+
 def test_a_tablet_of_another_authority_is_not_trusted(shard, primary):
     stranger = Authority(shard.run, "stranger")
     for flag, verb in (("--tablet-manager-grpc-ca", ("PingTablet", primary.alias)),

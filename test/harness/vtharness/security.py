@@ -24,12 +24,12 @@ class Authority:
     def _path(self, name):
         return os.path.join(self._folder, name)
 
-    def issue(self, name):
+    def issue(self, name, subject=None):
         """Writes NAME.crt and NAME.key, over those that are there; their paths."""
         request, made = self._path(f"{name}.csr"), self._path(f"{name}.new")
         certificate, key = self._path(f"{name}.crt"), self._path(f"{name}.key")
         _openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj",
-                 f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost", "-keyout",
+                 subject or f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost", "-keyout",
                  f"{made}.key", "-out", request)
         _openssl("x509", "-req", "-in", request, "-CA", self.certificate, "-CAkey", self._key,
                  "-CAcreateserial", "-days", "2", "-copy_extensions", "copy", "-out", made)
@@ -37,6 +37,19 @@ class Authority:
         os.replace(f"{made}.key", key)
         os.replace(made, certificate)
         return certificate, key
+
+    def revoke(self, *certificates, into="revoked"):
+        """Puts them on the list of that name, which is made when there is none; its path."""
+        config, index = self._path(f"{into}.cnf"), self._path(f"{into}.index")
+        made, final = self._path(f"{into}.new"), self._path(f"{into}.crl")
+        with open(index, "a", encoding="ascii"), open(config, "w", encoding="ascii") as file:
+            file.write(f"[ca]\ndatabase = {index}\ndefault_md = sha256\n"
+                       f"certificate = {self.certificate}\nprivate_key = {self._key}\n")
+        for certificate in certificates:
+            _openssl("ca", "-config", config, "-name", "ca", "-batch", "-revoke", certificate)
+        _openssl("ca", "-config", config, "-name", "ca", "-gencrl", "-crldays", "1", "-out", made)
+        os.replace(made, final)
+        return final
 
 
 class Security:
@@ -47,6 +60,7 @@ class Security:
         self.authority, etcd = Authority(run, "authority"), Authority(run, "etcd-authority")
         self.trusted, self.etcd_trusted = self.authority.certificate, etcd.certificate
         self.certificate, self.key = self.authority.issue("tablet")
+        self.revoked = self.authority.revoke()
         self._etcd_server, self._etcd_client = etcd.issue("etcd"), etcd.issue("etcd-client")
         self.set_users([user])
         self.client_file = run.write("client.json", json.dumps(
@@ -81,9 +95,10 @@ class Security:
     def client_flags(self):
         return [f"--tablet-manager-grpc-cert={self.certificate}",
                 f"--tablet-manager-grpc-key={self.key}", f"--tablet-manager-grpc-ca={self.trusted}",
+                f"--tablet-manager-grpc-crl={self.revoked}",
                 f"--grpc-auth-static-client-creds={self.client_file}"]
 
     def agent_flags(self):
         return [*self.client_flags(), f"--grpc-cert={self.certificate}", f"--grpc-key={self.key}",
-                f"--grpc-ca={self.trusted}", "--grpc-auth-mode=static",
+                f"--grpc-ca={self.trusted}", f"--grpc-crl={self.revoked}", "--grpc-auth-mode=static",
                 f"--grpc-auth-static-password-file={self.users_file}"]

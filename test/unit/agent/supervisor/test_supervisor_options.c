@@ -69,7 +69,8 @@ Test(supervisor_options, mistakes_are_named)
                  {"--log-format=xml", "xml"},
                  {"--log-level=loud", "loud"},
                  {"--grpc-cert=x", "--grpc-key"},
-                 {"--grpc-auth-mode=mtls", "mtls"},
+                 {"--grpc-auth-mode=oidc", "oidc"},
+                 {"--grpc-auth-mode=static", "--grpc-auth-static-password-file"},
                  {"word", "'word'"},
                  {"--tablet-uid=4294967296", "4294967295"}};
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
