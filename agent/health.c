@@ -156,6 +156,8 @@ check_on_thread(void *data)
     log_replication(health, &call.view.verdict);
     if (is_catching_up && call.view.verdict.has_caught_up && call.view.verdict.is_serving)
         tablet_set_caught_up(context);
+    if (call.view.verdict.is_lag_known && !call.view.verdict.is_broken)
+        tablet_set_lag(context, call.view.verdict.lag_seconds);
     tablet_set_health(context, call.view.verdict.is_serving, call.view.verdict.reason);
     if (health_has_restarted(probe, &health->restart))
         health->options.on_restart(health->options.restart_data);

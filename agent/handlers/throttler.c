@@ -53,8 +53,9 @@ fill_metric(struct handler_call *call, const Topodata__ThrottlerConfig *config,
     out->response_code = throttler_decide(true, error, out->value, out->threshold);
     if (error != NULL)
         set_message(out, error->message);
-    else if (out->response_code == CODE(THRESHOLD_EXCEEDED))
-        set_message(out, "threshold exceeded");
+    else if (out->response_code ==
+             CODE(THRESHOLD_EXCEEDED)) /* no error: a primary uses the value */
+        out->message = message_text("threshold exceeded");
     error_free(error);
 }
 
@@ -122,7 +123,7 @@ conclude(const char *default_name, Tabletmanagerdata__CheckThrottlerResponse *ou
     if (chosen != NULL) {
         out->value = chosen->value;
         out->threshold = chosen->threshold;
-        out->error = message_text(chosen->error);
+        out->error = message_text(chosen->message);
         out->message = message_text(chosen->message);
     }
     out->summary = summary_of(out, chosen);

@@ -8,7 +8,7 @@
 #include "topodata.pb-c.h"
 
 /* ---- Configuration (throttler_config.c) ---- */
-/* Read from the topology at most every 10 s; the last known one while the topology is away. NULL:
+/* Read from the topology at most every 2 s; the last known one while the topology is away. NULL:
  * there is none. Caller frees. */
 struct error *throttler_config_get(struct handler_call *call,
                                    Topodata__ThrottlerConfig **ret_config) ERROR_MUST_CHECK;

@@ -5,7 +5,7 @@
 #include "agent/base/clock.h"
 #include "agent/handlers/throttler.h"
 
-#define FRESH_MS 10000
+#define FRESH_MS 2000
 #define READ_TIMEOUT_MS 2000
 
 struct throttler_cache {
@@ -84,7 +84,7 @@ refresh(struct handler_call *call, struct errand *errand)
     if (error != NULL && !old.was_read)
         return error;
     if (error != NULL) {
-        /* The last known one, and no question to the topology for the next ten seconds. */
+        /* The last known one, and no question to the topology for a while. */
         error_free(error);
         errand->copy = old;
         errand->copy.read_ms = clock_monotonic_ms();

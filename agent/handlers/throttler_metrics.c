@@ -2,12 +2,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/base/clock.h"
 #include "agent/handlers/host_metrics.h"
 #include "agent/handlers/message.h"
 #include "agent/handlers/throttler.h"
 
 #define PEER_TIMEOUT_MS 1000
 
+/* While replication is stopped the lag grows with time, as it does by Vitess's heartbeats. */
 static struct error *
 read_lag(struct handler_call *call, const Topodata__ThrottlerConfig *config, double *ret_value)
 {
@@ -22,9 +24,13 @@ read_lag(struct handler_call *call, const Topodata__ThrottlerConfig *config, dou
     TRY(handler_take_dba(call, &dba));
     CLEANUP(replication_status_done) struct replication_status status = {0};
     TRY(replication_status_read(dba.db, call->cancel, &status));
-    if (status.is_lag_unknown)
+    if (!status.is_lag_unknown)
+        tablet_set_lag(call->context, status.lag_seconds);
+    else if (snapshot.data_as_of_ms == 0)
         return error_new(ERROR_UNAVAILABLE, "replication lag is unknown: replication is stopped");
-    *ret_value = status.lag_seconds;
+    *ret_value = !status.is_lag_unknown
+                     ? status.lag_seconds
+                     : (double)(clock_monotonic_ms() - snapshot.data_as_of_ms) / 1000;
     return NULL;
 }
 
@@ -128,7 +134,9 @@ metric_of_response(const Tabletmanagerdata__CheckThrottlerResponse *response, co
             response->metrics[i]->value;
         if (metric == NULL || !str_equal(response->metrics[i]->key, name))
             continue;
-        if (!str_is_empty(metric->error))
+        if (!str_is_empty(metric->error) &&
+            metric->response_code !=
+                TABLETMANAGERDATA__CHECK_THROTTLER_RESPONSE_CODE__THRESHOLD_EXCEEDED)
             return error_new(ERROR_UNAVAILABLE, "%s", metric->error);
         *ret_value = metric->value;
         return NULL;

@@ -125,6 +125,7 @@ fill_snapshot(const struct tablet *tablet, struct tablet_snapshot *snapshot)
         .is_backup_running = tablet->is_backup_running,
         .is_demoting = tablet->role.state == STATE_DEMOTED,
         .mysql_port = tablet->mysql_port,
+        .data_as_of_ms = tablet->data_as_of_ms,
     };
     snprintf(snapshot->reason, sizeof(snapshot->reason), "%s", reason);
 }
@@ -335,6 +336,26 @@ tablet_set_health(struct tablet_context *context, bool is_serving, const char *r
 {
     struct field_call call = {.tablet = context->tablet, .flag = is_serving, .text = reason};
     loop_call(context->loop, "tablet_set_health", set_health_on_loop, &call);
+}
+
+struct lag_call {
+    struct tablet *tablet;
+    int64_t data_as_of_ms;
+};
+
+static void
+set_lag_on_loop(void *data)
+{
+    struct lag_call *call = data;
+    call->tablet->data_as_of_ms = call->data_as_of_ms;
+}
+
+void
+tablet_set_lag(struct tablet_context *context, uint32_t lag_seconds)
+{
+    int64_t as_of_ms = clock_monotonic_ms() - (int64_t)lag_seconds * 1000;
+    struct lag_call call = {context->tablet, as_of_ms > 0 ? as_of_ms : 1};
+    loop_call(context->loop, "tablet_set_lag", set_lag_on_loop, &call);
 }
 
 void

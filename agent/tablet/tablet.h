@@ -81,6 +81,7 @@ struct tablet_snapshot {
     bool is_backup_running;
     bool is_demoting; /* DemotePrimary was done and not undone */
     int32_t mysql_port;
+    int64_t data_as_of_ms; /* clock_monotonic_ms() of a replica's source then; 0: never known */
 };
 /* Any thread but the pump's (waits for the loop). */
 void tablet_get_snapshot(struct tablet *tablet, struct tablet_snapshot *ret_snapshot);
@@ -102,6 +103,9 @@ struct error *tablet_adopt_primary(struct tablet_context *context, struct cancel
 /* Re-reads Shard and SrvKeyspace, and what follows from them. Action thread. */
 struct error *tablet_refresh(struct tablet_context *context,
                              struct cancel *cancel) ERROR_MUST_CHECK;
+/* A replica that replicates is lag_seconds behind: how old its data is stays known when that ends.
+ * Any thread. */
+void tablet_set_lag(struct tablet_context *context, uint32_t lag_seconds);
 /* Marks a backup as running, for ReplicationStatus. Action thread. */
 void tablet_set_backup_running(struct tablet_context *context, bool is_running);
 /* After a restore: not serving before replication has caught up once. Action thread. */

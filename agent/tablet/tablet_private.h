@@ -11,6 +11,7 @@ struct tablet {
     /* ---- owned by the loop's thread ---- */
     struct tablet_role role;
     bool is_healthy;
+    int64_t data_as_of_ms;
     char health_reason[256];
     bool is_backup_running, must_catch_up;
     int32_t mysql_port;
