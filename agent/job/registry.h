@@ -100,9 +100,10 @@ void job_set_progress(struct job *job, uint64_t done_bytes, uint64_t total_bytes
 void job_read(struct job *job, struct job_view *ret_view);
 /* One line: "backup-3 (concurrency 4) since 2026-…, copy, 53.2%". Caller frees. */
 char *job_describe(const struct job_view *view);
-/* " 52 MB/s, 3m20s left"-like: what is known of speed and rest, with a comma in front, or "".
- * Caller frees. */
+/* ", 52 MB/s, 200 s left": what is known of speed and rest, "" when nothing is. Caller frees. */
 char *job_speed_text(const struct job_view *view);
+/* "copy: 23.1%, 24 of 104 MB, 52 MB/s, 2 s left". Caller frees. */
+char *job_progress_text(const struct job_view *view);
 
 typedef void (*job_line_function)(int level, const char *text, void *data);
 /* Hands on the lines from number `from` on (0: the first; JOB_LINES_FROM_NOW: only new ones) on the

@@ -183,6 +183,16 @@ job_speed_text(const struct job_view *view)
     return xasprintf("%s, %" PRId64 " s left", speed, view->remaining_seconds);
 }
 
+char *
+job_progress_text(const struct job_view *view)
+{
+    uint64_t done = view->done_bytes, total = view->total_bytes;
+    double percent = total == 0 ? 100.0 : (double)done * 100.0 / (double)total;
+    CLEANUP(freep) char *speed = done == total ? xstrdup("") : job_speed_text(view);
+    return xasprintf("%s%s%.1f%%, %" PRIu64 " of %" PRIu64 " MB%s", view->phase,
+                     view->phase[0] != '\0' ? ": " : "", percent, done >> 20, total >> 20, speed);
+}
+
 /* ---- Listening ---- */
 static struct error *
 watch(struct job *job, struct job_watcher *watcher)

@@ -1,6 +1,5 @@
 #include "agent/job/run.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -136,15 +135,11 @@ watch_space(struct job_run *run)
 static void
 say_progress(struct job_run *run, uint64_t done, uint64_t total, const char *text)
 {
-    double percent = total == 0 ? 100.0 : (double)done * 100.0 / (double)total;
-    CLEANUP(freep) char *speed = NULL;
-    if (run->job != NULL && done != total) {
-        struct job_view view;
+    struct job_view view = {.done_bytes = done, .total_bytes = total};
+    if (run->job != NULL)
         job_read(run->job, &view);
-        speed = job_speed_text(&view);
-    }
-    job_say(run, LINE_INFO, "%.1f%%, %" PRIu64 " of %" PRIu64 " MB%s, %s", percent, done >> 20,
-            total >> 20, speed != NULL ? speed : "", text);
+    CLEANUP(freep) char *progress = job_progress_text(&view);
+    job_say(run, LINE_INFO, "%s, %s", progress, text);
 }
 
 static void

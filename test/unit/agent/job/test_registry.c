@@ -424,6 +424,22 @@ Test(registry, progress_tells_speed_and_rest_of_the_phase, .init = set_up, .fini
     job_end(job, NULL);
 }
 
+Test(registry, progress_as_a_line)
+{
+    struct job_view view = {.phase = "copy",
+                            .done_bytes = 24 << 20,
+                            .total_bytes = 96 << 20,
+                            .rate_bytes_per_second = 36 << 20,
+                            .remaining_seconds = 2};
+    char *text = job_progress_text(&view);
+    cr_assert_str_eq(text, "copy: 25.0%, 24 of 96 MB, 36 MB/s, 2 s left");
+    free(text);
+    view = (struct job_view){.remaining_seconds = -1};
+    text = job_progress_text(&view);
+    cr_assert_str_eq(text, "100.0%, 0 of 0 MB");
+    free(text);
+}
+
 /* ---- Many at once, for the sanitizer ---- */
 static void
 follow_on_thread(void *data)
