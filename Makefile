@@ -6,7 +6,7 @@ JOBS ?= $(shell nproc)
 MAKEFLAGS += --no-builtin-rules
 
 CC := gcc
-PKGS := protobuf-c libevent jansson libzstd liblz4 zlib openssl
+PKGS := protobuf-c libevent jansson libzstd liblz4 zlib openssl libcurl
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 -Wundef \
     -Wcast-align -Wwrite-strings -Wswitch-enum -Wnull-dereference -Wconversion
 WERROR ?= -Werror
@@ -19,7 +19,7 @@ FLAGS_tsan := -O1 -fsanitize=thread -fno-omit-frame-pointer -DVTAGENT_DEBUG
 CFLAGS = -std=gnu11 -g $(FLAGS_$(BUILD)) $(WARNINGS) $(WERROR) $(HARDENING) -D_GNU_SOURCE -I. -I$(GEN) \
     $(PKG_CFLAGS) -isystem /usr/include/mariadb
 LDFLAGS = $(FLAGS_$(BUILD)) -pie -Wl,-z,relro,-z,now
-LIBS = -lgrpc -lgpr -lprotobuf-c -levent -lmariadb -ljansson -lz -lisal -lzstd -llz4 -lcrypto -pthread
+LIBS = -lgrpc -lgpr -lprotobuf-c -levent -lmariadb -ljansson -lcurl -lz -lisal -lzstd -llz4 -lcrypto -pthread
 
 GEN := build/proto
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)

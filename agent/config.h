@@ -45,6 +45,7 @@ struct config {
     char *peer_cert, *peer_key, *peer_ca, *peer_crl, *peer_server_name, *grpc_client_creds;
     /* backup */
     char *storage_implementation, *file_backup_root, *compression_engine;
+    char *gcs_bucket, *gcs_root;
     bool compresses, restores, shows_help, shows_version, prints_config;
     int64_t compression_level, restore_concurrency, backup_concurrency;
     int64_t wait_for_backup_interval_ms;

@@ -85,7 +85,7 @@ check_numbers(const struct config *config)
 static struct error *
 check_backup(const struct config *config)
 {
-    static const char *const storages[] = {"file", NULL};
+    static const char *const storages[] = {"file", "gcs", NULL};
     static const char *const quiesces[] = {"auto", "freeze", "stop", NULL};
     static const char *const proofs[] = {"none", "start", "tables", NULL};
     static const char *const verifications[] = {"none", "size", "full", NULL};
@@ -103,10 +103,13 @@ check_backup(const struct config *config)
     if (str_equal(config->storage_implementation, "file") && str_is_empty(config->file_backup_root))
         return error_new(ERROR_INVALID_ARGUMENT,
                          "--backup-storage-implementation file needs --file-backup-storage-root");
+    if (str_equal(config->storage_implementation, "gcs") && str_is_empty(config->gcs_bucket))
+        return error_new(ERROR_INVALID_ARGUMENT,
+                         "--backup-storage-implementation gcs needs --gcs-backup-storage-bucket");
     if (config->restores && str_is_empty(config->storage_implementation))
         return error_new(ERROR_INVALID_ARGUMENT,
                          "--restore-from-backup needs --backup-storage-implementation file and "
-                         "--file-backup-storage-root");
+                         "--file-backup-storage-root, or gcs and --gcs-backup-storage-bucket");
     return NULL;
 }
 
@@ -284,6 +287,8 @@ take_backup(struct config *config)
         .storage_implementation =
             config->storage_implementation != NULL ? config->storage_implementation : "",
         .file_root = config->file_backup_root,
+        .gcs_bucket = config->gcs_bucket,
+        .gcs_root = config->gcs_root,
         .compression = config->compresses ? config->compression_engine : "none",
         .compression_level = (int)config->compression_level,
         .backup_concurrency = (int)config->backup_concurrency,

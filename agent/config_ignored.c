@@ -132,8 +132,6 @@ const struct option_row config_ignored_rows[] = {
     FLAG("filecustomrules-watch"),
     VALUE("gc-check-interval"),
     VALUE("gc-purge-check-interval"),
-    VALUE("gcs-backup-storage-bucket"),
-    VALUE("gcs-backup-storage-root"),
     VALUE("gh-ost-path"),
     VALUE("grpc-compression"),
     VALUE("grpc-dial-concurrency-limit"),

@@ -126,8 +126,12 @@ const struct option_row config_option_rows[] = {
          "Name expected in other tablets' certificates."),
 #undef GROUP
 #define GROUP "Backup and restore"
-    TEXT("backup-storage-implementation", storage_implementation, NULL, "file."),
+    TEXT("backup-storage-implementation", storage_implementation, NULL, "file or gcs."),
     TEXT("file-backup-storage-root", file_backup_root, NULL, "Root folder of the backups."),
+    TEXT("gcs-backup-storage-bucket", gcs_bucket, NULL,
+         "Bucket of the backups in Google Cloud Storage."),
+    TEXT("gcs-backup-storage-root", gcs_root, NULL,
+         "What the names of all their objects begin with."),
     FLAG("backup-storage-compress", compresses, "true", "Compress backups."),
     TEXT("compression-engine-name", compression_engine, "pargzip",
          "pargzip, pgzip, zstd, lz4 or none."),

@@ -28,7 +28,9 @@ start_check_storage(struct daemon *daemon, struct cancel *cancel)
     if (str_is_empty(settings->storage_implementation))
         return NULL;
     struct storage_options options = {.implementation = settings->storage_implementation,
-                                      .file_root = settings->file_root};
+                                      .file_root = settings->file_root,
+                                      .gcs_bucket = settings->gcs_bucket,
+                                      .gcs_root = settings->gcs_root};
     CLEANUP(storage_freep) struct storage *storage = NULL;
     struct error *error = storage_open(&options, !settings->restores_at_start, &storage);
     if (error == NULL)

@@ -4,14 +4,27 @@
 
 #define READ_BLOCK_BYTES 65536u
 
+static struct error *
+open_gcs(const struct storage_options *options, struct storage **ret_storage)
+{
+    if (str_is_empty(options->gcs_bucket))
+        return error_new(ERROR_FAILED_PRECONDITION,
+                         "backup storage 'gcs' needs --gcs-backup-storage-bucket");
+    const struct storage_gcs_options gcs = {
+        .bucket = options->gcs_bucket, .root = options->gcs_root == NULL ? "" : options->gcs_root};
+    return storage_gcs_new(&gcs, ret_storage);
+}
+
 struct error *
 storage_open(const struct storage_options *options, bool wants_write, struct storage **ret_storage)
 {
     if (str_is_empty(options->implementation))
         return error_new(ERROR_FAILED_PRECONDITION,
                          "no backup storage is configured: set --backup-storage-implementation");
+    if (strcmp(options->implementation, "gcs") == 0)
+        return open_gcs(options, ret_storage);
     if (strcmp(options->implementation, "file") != 0)
-        return error_new(ERROR_NOT_FOUND, "unknown backup storage '%s': known is file",
+        return error_new(ERROR_NOT_FOUND, "unknown backup storage '%s': known are file and gcs",
                          options->implementation);
     if (str_is_empty(options->file_root))
         return error_new(ERROR_FAILED_PRECONDITION,

@@ -1,5 +1,5 @@
-/* Backup storages behind a const table: file (POSIX, NFS) and memory (tests); gcs later. Blocking.
- */
+/* Backup storages behind a const table: file (POSIX, NFS), gcs (Google Cloud Storage) and memory
+ * (tests). Blocking. */
 #ifndef VTAGENT_BACKUP_STORAGE_H
 #define VTAGENT_BACKUP_STORAGE_H
 
@@ -50,6 +50,11 @@ struct storage_interface {
     /* MANIFEST first, then the rest. NOT_FOUND when there is no such backup. */
     struct error *(*remove)(struct storage *, struct cancel *, const char *directory,
                             const char *name);
+    /* May be NULL. Looks at everything that a backup will need, as far as the storage itself can
+     * know it, and leaves nothing behind; what an operator should know although it is no obstacle
+     * goes to ret_notes. */
+    struct error *(*check)(struct storage *, struct cancel *, const char *directory,
+                           struct strv *ret_notes);
     void (*free)(struct storage *);
 };
 struct storage {
@@ -70,10 +75,21 @@ void storage_memory_fail_object(struct storage *storage, const char *object);
  * the object or the storage goes. */
 struct buffer *storage_memory_object(struct storage *storage, const char *directory,
                                      const char *name, const char *object);
-/* By --backup-storage-implementation and --file-backup-storage-root. */
+/* Objects "ROOT/ks/shard/name/object" in a bucket, as Vitess names them; ROOT "" is none. The
+ * credentials are found and looked at, nothing is asked yet: FAILED_PRECONDITION. */
+struct storage_gcs_options {
+    const char *bucket, *root;
+    const char *endpoint; /* NULL: Google's, or the emulator's of STORAGE_EMULATOR_HOST */
+    int64_t patience_ms, first_pause_ms, stall_ms; /* how failures are met; 0: default */
+    size_t part_bytes;                             /* of a large object; 0: default */
+};
+struct error *storage_gcs_new(const struct storage_gcs_options *options,
+                              struct storage **ret_storage) ERROR_MUST_CHECK;
+/* By --backup-storage-implementation, --file-backup-storage-root, --gcs-backup-storage-bucket and
+ * --gcs-backup-storage-root. */
 struct storage_options {
-    const char *implementation; /* "file" */
-    const char *file_root;
+    const char *implementation; /* "file", "gcs" */
+    const char *file_root, *gcs_bucket, *gcs_root;
 };
 struct error *storage_open(const struct storage_options *options, bool wants_write,
                            struct storage **ret_storage) ERROR_MUST_CHECK;

@@ -254,7 +254,11 @@ backup_open_storage(struct ctl *ctl, bool wants_write, struct storage **ret_stor
     if (strcmp(options->storage_implementation, "file") == 0 &&
         str_is_empty(options->storage_file_root))
         return ctl_wrong_use(ctl, "expected --file-backup-storage-root");
-    struct storage_options storage = {options->storage_implementation, options->storage_file_root};
+    if (strcmp(options->storage_implementation, "gcs") == 0 &&
+        str_is_empty(options->storage_gcs_bucket))
+        return ctl_wrong_use(ctl, "expected --gcs-backup-storage-bucket");
+    struct storage_options storage = {options->storage_implementation, options->storage_file_root,
+                                      options->storage_gcs_bucket, options->storage_gcs_root};
     return storage_open(&storage, wants_write, ret_storage);
 }
 

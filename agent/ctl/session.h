@@ -20,7 +20,7 @@ struct ctl_options {
     char *tablet_tls_cert, *tablet_tls_key, *tablet_tls_ca, *tablet_tls_crl;
     char *tablet_tls_server_name;
     char *tablet_auth_file;
-    char *storage_implementation, *storage_file_root;
+    char *storage_implementation, *storage_file_root, *storage_gcs_bucket, *storage_gcs_root;
     int64_t action_timeout_ms, remote_timeout_ms;
     bool wants_json, is_quiet, wants_help;
     /* some verbs */

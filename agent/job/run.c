@@ -90,6 +90,8 @@ job_worker_options(const struct tablet_context *context, const char *mode)
         .mode = xstrdup(mode),
         .storage_implementation = xstrdup(context->backup->storage_implementation),
         .file_root = xstrdup(context->backup->file_root),
+        .gcs_bucket = xstrdup(context->backup->gcs_bucket),
+        .gcs_root = xstrdup(context->backup->gcs_root),
         .keyspace = xstrdup(identity->keyspace),
         .shard = xstrdup(identity->shard),
         .alias = xstrdup(identity->alias_text),

@@ -15,10 +15,17 @@ worker_on_progress(uint64_t done, uint64_t total, const char *text, void *data)
 static struct error *
 check_storage(struct job_worker *worker)
 {
+    const struct storage_interface *interface = worker->storage->interface;
+    struct cancel *cancel = worker->output->cancel;
     CLEANUP(strv_done) struct strv names = {.items = NULL};
+    CLEANUP(strv_done) struct strv notes = {.items = NULL};
     TRY(backup_directories_check(&worker->directories));
-    return worker->storage->interface->list(worker->storage, worker->output->cancel,
-                                            worker->directory, &names);
+    if (interface->check == NULL)
+        return interface->list(worker->storage, cancel, worker->directory, &names);
+    struct error *error = interface->check(worker->storage, cancel, worker->directory, &notes);
+    for (size_t i = 0; i < notes.count; i++)
+        worker_output_log(worker->output, LINE_WARNING, notes.items[i]);
+    return error;
 }
 
 static struct error *
@@ -166,7 +173,9 @@ run_mode(struct job_worker *worker, const struct mode *mode)
 {
     const struct worker_options *in = worker->options;
     const struct storage_options options = {.implementation = in->storage_implementation,
-                                            .file_root = in->file_root};
+                                            .file_root = in->file_root,
+                                            .gcs_bucket = in->gcs_bucket,
+                                            .gcs_root = in->gcs_root};
     if (mode->needs_storage)
         TRY(storage_open(&options, mode->writes_storage, &worker->storage));
     if (mode->needs_directories)

@@ -19,6 +19,8 @@ static const struct option_row rows[] = {
     TEXT_ROW("mode", mode),
     TEXT_ROW("storage-implementation", storage_implementation),
     TEXT_ROW("file-root", file_root),
+    TEXT_ROW("gcs-bucket", gcs_bucket),
+    TEXT_ROW("gcs-root", gcs_root),
     TEXT_ROW("keyspace", keyspace),
     TEXT_ROW("shard", shard),
     TEXT_ROW("alias", alias),

@@ -23,7 +23,7 @@
  *   restore-copy       copies the backup `name` */
 struct worker_options {
     char *mode;
-    char *storage_implementation, *file_root;
+    char *storage_implementation, *file_root, *gcs_bucket, *gcs_root;
     char *keyspace, *shard, *alias, *mycnf, *name;
     char *position, *purged_position, *server_uuid, *mysql_version, *hostname, *compression;
     char *image, *state, *proof; /* backup: the folder of an image instead of the server's files */

@@ -32,7 +32,7 @@ struct tablet_identity {
 /* How backups are stored and made; read-only after start. Job workers get it as arguments. */
 struct tablet_backup_settings {
     const char *storage_implementation; /* "" when none is configured */
-    const char *file_root;
+    const char *file_root, *gcs_bucket, *gcs_root;
     const char *compression; /* "pargzip", "zstd", … or "none" */
     int compression_level;
     int backup_concurrency, restore_concurrency;
