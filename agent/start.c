@@ -151,9 +151,11 @@ static void
 attempt_replication(struct daemon *daemon)
 {
     struct tablet_context *context = &daemon->context;
+    /* A primary that is gone does not answer: an emergency reparent, which waits as long as one
+     * remote operation, must find the tablet free. */
     CLEANUP(cancel_unrefp)
     struct cancel *cancel =
-        cancel_new_child(context->stop, 2 * context->identity->remote_operation_timeout_ms);
+        cancel_new_child(context->stop, context->identity->remote_operation_timeout_ms / 2);
     struct error *error = start_replication(daemon, cancel);
     if (error == NULL)
         return;

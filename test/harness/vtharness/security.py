@@ -43,8 +43,9 @@ class Authority:
         config, index = self._path(f"{into}.cnf"), self._path(f"{into}.index")
         made, final = self._path(f"{into}.new"), self._path(f"{into}.crl")
         with open(index, "a", encoding="ascii"), open(config, "w", encoding="ascii") as file:
-            file.write(f"[ca]\ndatabase = {index}\ndefault_md = sha256\n"
-                       f"certificate = {self.certificate}\nprivate_key = {self._key}\n")
+            file.write(f"[ca]\ndatabase = {index}\ndefault_md = sha256\ncrl_extensions = list\n"
+                       f"certificate = {self.certificate}\nprivate_key = {self._key}\n"
+                       "[list]\nauthorityKeyIdentifier = keyid\n")  # version 2: Go reads no other
         for certificate in certificates:
             _openssl("ca", "-config", config, "-name", "ca", "-batch", "-revoke", certificate)
         _openssl("ca", "-config", config, "-name", "ca", "-gencrl", "-crldays", "1", "-out", made)
