@@ -16,7 +16,11 @@ def make_errant(tablet, name="errant"):
 
 
 def accept_errant(primary, gtid):
-    """An empty transaction of that name on the primary: whoever lacks it gets it."""
-    primary.sql(f"SET GTID_NEXT = '{gtid}'; BEGIN; COMMIT; SET GTID_NEXT = AUTOMATIC")
+    """An empty transaction of that name on the primary: whoever lacks it gets it. It waits for no
+    acknowledgement, which the one that has it already would not send."""
+    waits = primary.value("SELECT @@global.rpl_semi_sync_source_enabled")
+    primary.sql("SET GLOBAL rpl_semi_sync_source_enabled = 0;"
+                f" SET GTID_NEXT = '{gtid}'; BEGIN; COMMIT; SET GTID_NEXT = AUTOMATIC;"
+                f" SET GLOBAL rpl_semi_sync_source_enabled = {waits}")
     wait_for(lambda: primary.value(f"SELECT GTID_SUBSET('{gtid}', @@global.gtid_executed)") == "1",
              f"{primary.alias} has {gtid}")
