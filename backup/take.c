@@ -118,6 +118,9 @@ static void
 take_done(struct take *take)
 {
     take_plan_done(take);
+    if (take->zeros != NULL)
+        free(take->zeros->bytes);
+    free(take->zeros);
     rate_done(&take->rate);
     pthread_mutex_destroy(&take->lock);
     pthread_cond_destroy(&take->has_spare);

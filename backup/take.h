@@ -54,6 +54,9 @@ struct take {
     struct take_chunk *chunks; /* all of them */
     size_t pool_count, reserved_count;
     struct take_chunk *spare;
+    /* A chunk of nothing but zeros, encoded once: holes of sparse files are many of the same. Set
+     * once, by whoever is first. */
+    struct take_chunk *_Atomic zeros;
     atomic_uint_fast64_t done_bytes;
     atomic_size_t done_files;
 };

@@ -131,6 +131,47 @@ fill_block(struct take_worker *worker, uint64_t offset, size_t size, struct canc
     return NULL;
 }
 
+/* ---- Holes ---- */
+/* Only a whole chunk counts, and not the first: page 0 says what the others are. */
+static bool
+is_hole(const struct take_worker *worker, size_t number, uint64_t start, size_t size)
+{
+    if (number == 0 || size < worker->take->chunk_bytes)
+        return false;
+    off_t data = lseek(worker->descriptor, (off_t)start, SEEK_DATA);
+    return data < 0 ? errno == ENXIO : (uint64_t)data >= start + size;
+}
+
+static bool
+copy_zeros(struct take_worker *worker, size_t size)
+{
+    const struct take_chunk *zeros = atomic_load(&worker->take->zeros);
+    struct take_chunk *chunk = worker->chunk;
+    if (zeros == NULL)
+        return false;
+    memcpy(chunk->bytes, zeros->bytes, zeros->stored_bytes);
+    chunk->stored_bytes = zeros->stored_bytes;
+    chunk->plain_bytes = zeros->plain_bytes;
+    chunk->plain_crc = zeros->plain_crc;
+    atomic_fetch_add(&worker->take->done_bytes, size);
+    return true;
+}
+
+/* The first thread that made one leaves a copy. */
+static void
+keep_zeros(struct take_worker *worker)
+{
+    const struct take_chunk *chunk = worker->chunk;
+    struct take_chunk *none = NULL, *zeros = xmalloc(sizeof(*zeros));
+    *zeros = *chunk;
+    zeros->bytes = xmalloc(chunk->stored_bytes + 1);
+    memcpy(zeros->bytes, chunk->bytes, chunk->stored_bytes);
+    if (atomic_compare_exchange_strong(&worker->take->zeros, &none, zeros))
+        return;
+    free(zeros->bytes);
+    free(zeros);
+}
+
 static struct error *
 fill_chunk(struct take_worker *worker, size_t number, struct cancel *cancel)
 {
@@ -139,6 +180,10 @@ fill_chunk(struct take_worker *worker, size_t number, struct cancel *cancel)
     uint64_t left = source_of(worker)->size_bytes - start;
     size_t size = left < worker->take->chunk_bytes ? (size_t)left : worker->take->chunk_bytes;
     *chunk = (struct take_chunk){.number = number, .bytes = chunk->bytes};
+    bool is_empty = is_hole(worker, number, start, size);
+    if (is_empty && copy_zeros(worker, size))
+        return number + 1 == worker->object->chunk_count ? check_size(worker)
+                                                         : cancel_check(cancel);
     codec_reset(worker->encoder);
     (void)posix_fadvise(worker->descriptor, (off_t)start, (off_t)size, POSIX_FADV_WILLNEED);
     for (size_t at = 0; at < size; at += BLOCK_BYTES) {
@@ -146,6 +191,8 @@ fill_chunk(struct take_worker *worker, size_t number, struct cancel *cancel)
         TRY(fill_block(worker, start + at, block, cancel));
     }
     TRY(codec_finish(worker->encoder));
+    if (is_empty)
+        keep_zeros(worker);
     (void)posix_fadvise(worker->descriptor, (off_t)start, (off_t)size, POSIX_FADV_DONTNEED);
     return number + 1 == worker->object->chunk_count ? check_size(worker) : NULL;
 }
