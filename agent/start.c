@@ -132,9 +132,10 @@ start_source_timer(void *data)
     loop_timer_start(daemon->source_timer, SOURCE_RETRY_MS);
 }
 
-/* Somebody else (a reparent, vtorc) may have given the server a source meanwhile. */
+/* Somebody else (a reparent, vtorc) may have given the server a source meanwhile, and started it.
+ */
 static bool
-has_source(struct daemon *daemon, struct cancel *cancel)
+has_source(struct daemon *daemon, struct cancel *cancel, bool *ret_runs)
 {
     struct db *db = NULL;
     CLEANUP(error_freep)
@@ -144,6 +145,8 @@ has_source(struct daemon *daemon, struct cancel *cancel)
     CLEANUP(replication_status_done) struct replication_status status = {0};
     error = replication_status_read(db, cancel, &status);
     db_pool_give(daemon->context.dba_pool, db);
+    *ret_runs = error == NULL && status.sql_state == REPLICATION_RUNNING &&
+                status.io_state != REPLICATION_STOPPED;
     return error == NULL;
 }
 
@@ -172,17 +175,22 @@ try_replication(void *data)
     CLEANUP(cancel_unrefp)
     struct cancel *cancel = cancel_new_child(daemon->context.stop,
                                              daemon->context.identity->remote_operation_timeout_ms);
-    if (!cancel_is_requested(cancel) && !has_source(daemon, cancel))
+    bool runs = false;
+    if (!cancel_is_requested(cancel) && !has_source(daemon, cancel, &runs))
         attempt_replication(daemon);
 }
 
 /* A backup, a restore or a reparent that went before under the same lock has left things as they
- * should be: what is right is not interrupted. */
+ * should be. */
 static void
 replicate_again(void *data)
 {
     struct daemon *daemon = data;
-    if (cancel_is_requested(daemon->context.stop))
+    CLEANUP(cancel_unrefp)
+    struct cancel *cancel = cancel_new_child(daemon->context.stop,
+                                             daemon->context.identity->remote_operation_timeout_ms);
+    bool runs = false;
+    if (cancel_is_requested(cancel) || !has_source(daemon, cancel, &runs) || runs)
         return;
     LOG_INFO(COMPONENT, "mysqld was started anew: replication is started again");
     attempt_replication(daemon);
