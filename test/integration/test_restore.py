@@ -140,3 +140,57 @@ def test_a_restore_of_a_primary_is_refused(backed_up):
     assert answer.code not in (0, 2)
     cluster.wait_primary(primary)
     cluster.insert(primary)
+
+
+ZOO = """
+CREATE TABLE parts (id INT PRIMARY KEY, v VARCHAR(100)) ENGINE=InnoDB PARTITION BY RANGE (id)
+    (PARTITION p0 VALUES LESS THAN (100), PARTITION p1 VALUES LESS THAN MAXVALUE);
+CREATE TABLE words (id INT PRIMARY KEY AUTO_INCREMENT, text TEXT, FULLTEXT (text)) ENGINE=InnoDB;
+CREATE TABLE nothing (id INT PRIMARY KEY) ENGINE=InnoDB;
+CREATE TABLE {other} (id INT PRIMARY KEY, v VARCHAR(100)) ENGINE={other};
+INSERT INTO parts VALUES (1, 'a'), (150, 'b');
+INSERT INTO words (text) VALUES ('a needle in the hay'), ('only hay');
+INSERT INTO {other} VALUES (1, 'kept outside of InnoDB');
+CREATE DATABASE without_tables;
+CREATE USER 'guest'@'localhost' IDENTIFIED BY 'secret'; GRANT SELECT ON *.* TO 'guest'@'localhost';
+"""
+
+
+def test_whatever_a_server_can_hold_comes_back(backed_up):
+    cluster, primary, rdonly = backed_up
+    other = "Aria" if cluster.flavor.is_mariadb else "MyISAM"
+    primary.sql(ZOO.format(other=other), database=cluster.database)
+    cluster.wait_rows(rdonly, 1, other)
+    cluster.ctl("Backup", rdonly.alias)
+    rdonly.manager.events("RestoreFromBackup", timeout=240)
+    cluster.wait_following(rdonly, primary)
+    tables = f"parts, words, nothing, {other}, t"
+
+    def contents(tablet):
+        return (tablet.sql(f"CHECKSUM TABLE {tables}", database=cluster.database),
+                tablet.sql("SELECT id FROM words WHERE MATCH (text) AGAINST ('needle')", database=cluster.database),
+                tablet.sql("SHOW GRANTS FOR 'guest'@'localhost'"), tablet.sql("SHOW DATABASES"))
+    cluster.insert(primary)
+    wait_for(lambda: contents(rdonly) == contents(primary), "everything is the same")
+    assert {row[-1] for row in rdonly.sql(f"CHECK TABLE {tables}", database=cluster.database)} == {"OK"}
+    primary.sql("CREATE TABLE without_tables.first (id INT PRIMARY KEY)")
+    wait_for(lambda: rdonly.sql("SELECT COUNT(*) FROM without_tables.first") == [("0",)],
+             "a table is made in the database that was empty")
+
+
+def test_undo_tablespaces_that_no_backup_could_put_back_are_refused_before_anything_is_touched(backed_up):
+    cluster, _, rdonly = backed_up
+    pid, path = rdonly.mysqld_pid(), os.path.join(rdonly.directory, "my.cnf")
+    with open(path, encoding="utf-8") as file:
+        before = file.read()
+    try:
+        with open(path, "a", encoding="utf-8") as file:
+            file.write(f"\n[mysqld]\ninnodb_undo_directory = {cluster.run.folder('undo')}\n")
+        for method in ("Backup", "RestoreFromBackup"):
+            with pytest.raises(wire.RpcError) as refused:
+                rdonly.manager.events(method, timeout=120, **({"concurrency": 2} if method == "Backup" else {}))
+            assert "innodb_undo_directory" in refused.value.details(), refused.value
+    finally:
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(before)
+    assert rdonly.mysqld_pid() == pid and rdonly.type_name() == "rdonly"
