@@ -141,11 +141,10 @@ def test_the_restore_at_the_start_is_a_job(tablets):
     rdonly.manager.events("Backup", timeout=180, concurrency=2)
     tablet = cluster.add(110)
     tablet.start(waits=False)
-    tablet.wait_agent(120)
     over = Background(wait_for, lambda: any(job.state == "done" for job in tablet.jobs().values()),
                       "it has restored", 180)
-    worker = faults.stop_worker(tablet, over)
-    job = tablet.running_job()
+    worker = wait_for(lambda: faults.stop_worker(tablet, over), "one of its workers is caught", 120)
+    job = wait_for(tablet.running_job, "the job is shown")
     faults.resume(worker)
     assert (job.kind, job.parameters) == ("restore", "newest backup"), job
     cluster.wait_type(tablet, "replica", 120)
