@@ -38,7 +38,7 @@ LIBRARIES := $(foreach folder,$(FOLDERS),$(call lib_of,$(folder)))
 BINARY := $(OUT)/vtagent
 
 .PHONY: all setup help lint format check check-asan check-tsan check-integration check-interop test demo \
-    bench bench-vitess check-fault fuzz-smoke coverage install clean proto
+    bench bench-vitess bench-backup check-fault fuzz-smoke coverage install clean proto
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -147,6 +147,8 @@ bench: $(BINARY)  ## the figures of the README
 	@test/bench/run
 bench-vitess: $(BINARY)  ## side by side with real vttablet
 	@test/bench/run_vitess
+bench-backup: $(BINARY)  ## backup and restore side by side with Vitess's
+	@test/bench/run_backup
 test:  ## installs what is missing, builds, runs every test
 	@test/run
 demo:  ## installs what is missing, builds, runs the story

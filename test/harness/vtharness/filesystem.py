@@ -8,7 +8,7 @@ import pytest
 SIZE = 6 << 30  # sparse: takes what is written
 
 
-def mount_xfs(run, folder, reflink=True):
+def mount_xfs(run, folder, reflink=True, size=SIZE):
     """Mounts a new XFS over an empty folder of the run, until the run's end. Skips the test where
     that cannot be done."""
     if os.geteuid() != 0:
@@ -17,7 +17,7 @@ def mount_xfs(run, folder, reflink=True):
         pytest.skip("needs mkfs.xfs (package xfsprogs)")
     image = folder + ".xfs"
     with open(image, "wb") as file:
-        file.truncate(SIZE)
+        file.truncate(size)
     subprocess.run(["mkfs.xfs", "-q", "-m", f"reflink={int(reflink)}", image], check=True)
     done = subprocess.run(["mount", "-t", "xfs", "-o", "loop", image, folder], check=False, text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
