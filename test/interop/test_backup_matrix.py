@@ -195,8 +195,8 @@ def test_vtctld_lists_and_removes_our_backups(zoo):
     assert newest == names[-1:]
     cluster.control.client("RemoveBackup", cluster.shard_name, first)
     assert first not in cluster.backups() and len(cluster.backups()) == 2
-    listed = json.loads(cluster.ctl("--json", "GetBackups", cluster.shard_name).out)
-    assert [backup["name"] for backup in listed] == cluster.backups(), listed
+    listed = json.loads(cluster.ctl("GetBackups", "--json", cluster.shard_name).out)["backups"]
+    assert sorted(backup["name"] for backup in listed) == cluster.backups(), listed
 
 
 def test_a_manifest_with_keys_of_others_is_read(zoo):
