@@ -295,6 +295,7 @@ take_backup(struct config *config)
         .restore_concurrency = (int)config->restore_concurrency,
         .mysql_shutdown_timeout_ms = config->mysql_shutdown_timeout_ms,
         .restores_at_start = config->restores,
+        .restores_delta = config->restore_delta,
         .quiesce = config->backup_quiesce,
         .prove = config->backup_prove,
         .verify = config->backup_verify,

@@ -158,6 +158,8 @@ const struct option_row config_option_rows[] = {
           "Memory for pieces under way; they get smaller to fit (0: 64M)."),
     BYTES("backup-rate-limit", backup_rate_bytes, NULL,
           "Most bytes a second that a backup reads (0: no limit)."),
+    FLAG("restore-delta", restore_delta, NULL,
+         "Restore over old data: keep what has the backup's checksums, copy the rest."),
     TEXT("restore-from-backup-ts", restore_timestamp, NULL,
          "Restore the newest backup not after this time, like 2021-04-29.133050."),
     LIST("restore-from-backup-allowed-engines", restore_engines,

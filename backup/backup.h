@@ -63,7 +63,13 @@ struct backup_take_options {
     uint64_t rate_bytes_per_second; /* of what is read; 0: no limit */
     uint64_t most_lsn;              /* the redo log's end: no page may be newer; 0: unknown */
     bool allows_corrupt_pages;      /* keeps them, and marks their files in the MANIFEST */
-    backup_progress on_progress;    /* may be NULL */
+    /* A local file for what is stored already (NULL: none). After a process was killed, the same
+     * options, files and storage with `resumes` go on from there, whatever is left of either; other
+     * files or settings: it begins anew. The files must not change in between. */
+    const char *progress_path;
+    bool resumes;
+    uint64_t *resumed_bytes;     /* may be NULL; plain bytes that were stored before */
+    backup_progress on_progress; /* may be NULL */
     void *progress_data;
 };
 #define BACKUP_CHUNK_BYTES_DEFAULT (4u << 20)
@@ -98,16 +104,28 @@ struct error *restore_check(struct storage *storage, const struct manifest *mani
                             const struct backup_directories *directories,
                             struct cancel *cancel) ERROR_MUST_CHECK;
 /* Deletes the server's data, binary logs and relay logs; not my.cnf, and not the directories
- * themselves, which may be mount points. */
-struct error *restore_wipe(const struct backup_directories *directories) ERROR_MUST_CHECK;
+ * themselves, which may be mount points. `keep` (may be NULL): the files of this backup stay that a
+ * restore_copy with keeps_matching may find right: plain files of one name, with checksums in the
+ * MANIFEST. */
+struct error *restore_wipe(const struct backup_directories *directories,
+                           const struct manifest *keep) ERROR_MUST_CHECK;
+/* Where a file of a backup belongs; caller frees. */
+struct manifest_entry;
+char *restore_path(const struct backup_directories *directories,
+                   const struct manifest_entry *entry);
 struct restore_options {
     int concurrency;             /* threads, 1 to BACKUP_THREADS_MOST */
     backup_progress on_progress; /* may be NULL; bytes are stored bytes */
     void *progress_data;
     uint64_t rate_bytes_per_second; /* of stored bytes; 0: no limit */
+    /* Chunks of present files that have the MANIFEST's checksums (CRC-32 and CRC-64 of each chunk)
+     * are kept and not read from the storage: after an attempt that was killed, and over old data.
+     */
+    bool keeps_matching;
+    uint64_t *kept_bytes; /* may be NULL; plain bytes, at the end */
 };
 /* Copies and verifies; durable when it returns NULL. The first error ends it; what was copied stays
- * (the caller's marker says that it is unfinished, and the next attempt wipes it). */
+ * (the caller's marker says that it is unfinished, and the next attempt keeps what is right). */
 struct error *restore_copy(struct storage *storage, const struct manifest *manifest,
                            const struct backup_directories *directories,
                            const struct restore_options *options,
@@ -119,6 +137,8 @@ struct error *restore_copy(struct storage *storage, const struct manifest *manif
 enum backup_verify_mode { BACKUP_VERIFY_SIZE, BACKUP_VERIFY_FULL };
 struct backup_verify_options {
     enum backup_verify_mode mode;
+    /* What a restore with keeps_matching would keep of these files is not read; NULL: all is. */
+    const struct backup_directories *present;
     int concurrency;                /* threads, 1 to BACKUP_THREADS_MOST */
     uint64_t rate_bytes_per_second; /* of stored bytes; 0: no limit */
     backup_progress on_progress;    /* may be NULL; bytes are stored bytes */

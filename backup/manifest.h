@@ -11,12 +11,13 @@
 #include "agent/base/memory.h"
 
 #define MANIFEST_NAME "MANIFEST"
-#define MANIFEST_LIMIT_BYTES (64u << 20)
+#define MANIFEST_LIMIT_BYTES (96u << 20)
 
 /* A piece of an object that can be read by itself: chunk i is the plain bytes from i * chunk_bytes
  * on, and the stored bytes that follow those of the chunk before it. */
 struct manifest_chunk {
     uint32_t stored_bytes, plain_crc32;
+    uint64_t plain_crc64; /* with the entry's has_crc64 */
 };
 #define MANIFEST_CHUNK_BYTES_LEAST 65536u
 #define MANIFEST_CHUNK_BYTES_MOST (64u << 20)
@@ -29,6 +30,10 @@ struct manifest_entry {
     bool has_details;
     uint64_t plain_bytes, stored_bytes;
     uint32_t plain_crc32;
+    /* Both checksums together tell whether a file on disk holds these bytes already: CRC-64 (ECMA,
+     * reflected, as xz has it) of each chunk, or of a file that has but one. */
+    bool has_crc64;
+    uint64_t plain_crc64;   /* of an entry without index */
     uint64_t corrupt_pages; /* that were stored as they are */
     /* The chunk index, of objects with more than one chunk. */
     struct manifest_chunk *chunks; /* NULL: there is none */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #define TEXT_BYTES 16u /* of one chunk */
+#define CRC64_TEXT_BYTES 16
 
 void
 manifest_print_chunks(const struct manifest_entry *entry, struct buffer *buffer)
@@ -18,21 +19,58 @@ manifest_print_chunks(const struct manifest_entry *entry, struct buffer *buffer)
 }
 
 static bool
-read_hex(const char *text, uint32_t *number)
+read_hex64(const char *text, int digits, uint64_t *number)
 {
     *number = 0;
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < digits; i++) {
         char digit = text[i];
-        uint32_t value;
+        uint64_t value;
         if (digit >= '0' && digit <= '9')
-            value = (uint32_t)(digit - '0');
+            value = (uint64_t)(digit - '0');
         else if (digit >= 'a' && digit <= 'f')
-            value = (uint32_t)(digit - 'a') + 10;
+            value = (uint64_t)(digit - 'a') + 10;
         else
             return false;
         *number = *number << 4 | value;
     }
     return true;
+}
+
+static bool
+read_hex(const char *text, uint32_t *number)
+{
+    uint64_t wide;
+    bool is_number = read_hex64(text, 8, &wide);
+    *number = (uint32_t)wide;
+    return is_number;
+}
+
+void
+manifest_print_crc64(const struct manifest_entry *entry, struct buffer *buffer)
+{
+    buffer_append_text(buffer, ", \"PlainCrc64\": \"");
+    for (size_t i = 0; i < entry->chunk_count; i++)
+        buffer_appendf(buffer, "%016" PRIx64, entry->chunks[i].plain_crc64);
+    if (entry->chunks == NULL)
+        buffer_appendf(buffer, "%016" PRIx64, entry->plain_crc64);
+    buffer_append_char(buffer, '"');
+}
+
+struct error *
+manifest_parse_crc64(const char *text, size_t size, struct manifest_entry *entry)
+{
+    size_t count = entry->chunks == NULL ? 1 : entry->chunk_count;
+    if (size != count * CRC64_TEXT_BYTES)
+        return error_new(ERROR_INVALID_ARGUMENT, "MANIFEST: 'PlainCrc64' does not fit the index");
+    for (size_t i = 0; i < count; i++, text += CRC64_TEXT_BYTES) {
+        uint64_t *place =
+            entry->chunks == NULL ? &entry->plain_crc64 : &entry->chunks[i].plain_crc64;
+        if (!read_hex64(text, CRC64_TEXT_BYTES, place))
+            return error_new(ERROR_INVALID_ARGUMENT,
+                             "MANIFEST: 'PlainCrc64' is not made of hexadecimal digits");
+    }
+    entry->has_crc64 = true;
+    return NULL;
 }
 
 static struct error *

@@ -121,6 +121,16 @@ read_chunks(json_t *object, struct manifest_entry *entry)
 }
 
 static struct error *
+read_crc64(const json_t *text, struct manifest_entry *entry)
+{
+    if (text == NULL)
+        return NULL;
+    if (!json_is_string(text))
+        return refuse("PlainCrc64", "is not a string");
+    return manifest_parse_crc64(json_string_value(text), json_string_length(text), entry);
+}
+
+static struct error *
 read_entry_details(json_t *object, struct manifest_entry *entry)
 {
     if (json_is_null(object))
@@ -141,7 +151,8 @@ read_entry_details(json_t *object, struct manifest_entry *entry)
     json_t *corrupt_pages = json_object_get(object, "CorruptPages");
     if (corrupt_pages != NULL)
         TRY(read_size(corrupt_pages, "CorruptPages", &entry->corrupt_pages));
-    return read_chunks(object, entry);
+    TRY(read_chunks(object, entry));
+    return read_crc64(json_object_get(object, "PlainCrc64"), entry);
 }
 
 static struct error *

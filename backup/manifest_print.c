@@ -38,6 +38,8 @@ print_entry(struct buffer *buffer, const struct manifest_entry *entry)
             buffer_appendf(buffer, ", \"CorruptPages\": %" PRIu64, entry->corrupt_pages);
         if (entry->chunks != NULL)
             manifest_print_chunks(entry, buffer);
+        if (entry->has_crc64)
+            manifest_print_crc64(entry, buffer);
         buffer_append_char(buffer, '}');
     }
     buffer_append_char(buffer, '}');

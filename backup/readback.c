@@ -1,5 +1,6 @@
 #include "backup/readback.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -54,6 +55,20 @@ readback_sink(const void *data, size_t size, void *sink_data)
     uint64_t offset = 0;
     TRY(readback_count(worker, data, size, &offset));
     return target == NULL ? NULL : target->write(worker->handle, data, size, offset);
+}
+
+bool
+readback_holds(struct readback_worker *worker, uint64_t offset, uint64_t size,
+               const struct manifest_chunk *expected)
+{
+    struct readback *readback = worker->readback;
+    const struct readback_target *target = readback->options->target;
+    if (target == NULL || target->holds == NULL || !worker->entry->has_crc64 ||
+        !target->holds(worker->handle, offset, size, expected->plain_crc32, expected->plain_crc64))
+        return false;
+    atomic_fetch_add(&readback->done_bytes, expected->stored_bytes);
+    atomic_fetch_add(&readback->kept_bytes, size);
+    return true;
 }
 
 /* ---- A thread ---- */
@@ -192,9 +207,12 @@ tick(void *data)
     const struct readback_options *options = readback->options;
     if (options->on_progress == NULL)
         return;
+    uint64_t kept = atomic_load(&readback->kept_bytes);
     CLEANUP(freep)
-    char *text = xasprintf("%zu of %zu files %s", atomic_load(&readback->done_files),
-                           options->manifest->entry_count, options->past);
+    char *kept_text = kept == 0 ? xstrdup("") : xasprintf(", %" PRIu64 " MB kept", kept >> 20);
+    CLEANUP(freep)
+    char *text = xasprintf("%zu of %zu files %s%s", atomic_load(&readback->done_files),
+                           options->manifest->entry_count, options->past, kept_text);
     options->on_progress(atomic_load(&readback->done_bytes), readback->total_bytes, text,
                          options->progress_data);
 }
@@ -228,5 +246,8 @@ readback_run(const struct readback_options *options, struct cancel *cancel)
                                       .run = run_item,
                                       .tick = tick,
                                       .data = &readback};
-    return pipeline_run(&pipeline, cancel);
+    struct error *error = pipeline_run(&pipeline, cancel);
+    if (options->kept_bytes != NULL)
+        *options->kept_bytes = atomic_load(&readback.kept_bytes);
+    return error;
 }

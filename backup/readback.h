@@ -16,6 +16,8 @@ struct readback_target {
     /* Once for each entry, when all of it was written and found right. */
     struct error *(*finish)(void *handle, uint64_t size);
     void (*close)(void *handle);
+    /* Whether these bytes are there already, by both checksums; NULL: they never are. */
+    bool (*holds)(void *handle, uint64_t offset, uint64_t size, uint32_t crc32, uint64_t crc64);
 };
 
 struct readback_options {
@@ -28,6 +30,7 @@ struct readback_options {
     const char *verb, *past;        /* "restore", "restored" */
     backup_progress on_progress;    /* may be NULL; bytes are stored bytes */
     void *progress_data;
+    uint64_t *kept_bytes; /* may be NULL; plain bytes that the target held, at the end */
 };
 struct error *readback_run(const struct readback_options *options,
                            struct cancel *cancel) ERROR_MUST_CHECK;

@@ -82,6 +82,17 @@ read_frame(struct readback_worker *worker, uint64_t offset, uint64_t size, struc
                                         : readback_damaged(worker, "the object is truncated");
 }
 
+/* What the target held was never read from the object: its own checksums vouch for it. */
+static bool
+is_read_whole(const struct readback_worker *worker)
+{
+    for (size_t i = 0; i < worker->entry->chunk_count; i++) {
+        if (worker->object->pieces[i].is_kept)
+            return false;
+    }
+    return true;
+}
+
 static struct error *
 check_checksums(struct readback_worker *worker, uint32_t head_crc, uint32_t tail_crc)
 {
@@ -97,7 +108,7 @@ check_checksums(struct readback_worker *worker, uint32_t head_crc, uint32_t tail
     }
     stored = (uint32_t)crc32_combine(stored, tail_crc, (z_off_t)manifest_tail_bytes(entry));
     manifest_format_hash(stored, hash);
-    if (entry->hash[0] != '\0' && strcasecmp(entry->hash, hash) != 0)
+    if (is_read_whole(worker) && entry->hash[0] != '\0' && strcasecmp(entry->hash, hash) != 0)
         return readback_damaged(worker, "the stored bytes do not have the CRC-32 of the MANIFEST");
     if (plain != entry->plain_crc32)
         return readback_damaged(worker, "the file's bytes do not have the CRC-32 of the MANIFEST");
@@ -132,7 +143,11 @@ readback_chunk(struct readback_worker *worker, size_t chunk, struct cancel *canc
     uint64_t end = start + entry->chunk_bytes;
     worker->plain_offset = start;
     worker->plain_end = end < entry->plain_bytes ? end : entry->plain_bytes;
-    struct error *error = read_chunk(worker, chunk, cancel);
+    struct readback_piece *piece = &worker->object->pieces[chunk];
+    TRY(cancel_check(cancel));
+    piece->is_kept =
+        readback_holds(worker, start, worker->plain_end - start, &entry->chunks[chunk]);
+    struct error *error = piece->is_kept ? NULL : read_chunk(worker, chunk, cancel);
     if (error != NULL)
         return error_wrap(error, "chunk %zu (bytes %llu to %llu)", chunk, (unsigned long long)start,
                           (unsigned long long)worker->plain_end);

@@ -13,6 +13,7 @@
 struct readback_piece {
     uint64_t offset;     /* in the object */
     uint32_t stored_crc; /* once it was read */
+    bool is_kept;        /* the target held it: it was not read */
 };
 struct readback_object {
     size_t index; /* of the entry, and the object's name */
@@ -29,7 +30,7 @@ struct readback {
     size_t item_count;
     uint64_t total_bytes;
     struct rate rate;
-    atomic_uint_fast64_t done_bytes;
+    atomic_uint_fast64_t done_bytes, kept_bytes;
     atomic_size_t done_files;
 };
 
@@ -57,6 +58,10 @@ struct error *readback_read(struct readback_worker *worker, struct storage_reade
 /* Takes account of plain bytes. *ret_offset: their place. */
 struct error *readback_count(struct readback_worker *worker, const void *data, size_t size,
                              uint64_t *ret_offset) ERROR_MUST_CHECK;
+/* Whether the target holds these plain bytes already; then they and their stored ones are counted.
+ */
+bool readback_holds(struct readback_worker *worker, uint64_t offset, uint64_t size,
+                    const struct manifest_chunk *expected);
 /* A codec_sink that counts and writes to the target. */
 struct error *readback_sink(const void *data, size_t size, void *worker) ERROR_MUST_CHECK;
 

@@ -211,8 +211,8 @@ verify(const struct readback_worker *worker)
     return NULL;
 }
 
-struct error *
-readback_stream(struct readback_worker *worker, struct cancel *cancel)
+static struct error *
+read_object(struct readback_worker *worker, struct cancel *cancel)
 {
     const struct readback_options *options = worker->readback->options;
     const struct storage_interface *interface = options->storage->interface;
@@ -224,7 +224,22 @@ readback_stream(struct readback_worker *worker, struct cancel *cancel)
     struct error *error = decode(&stream);
     interface->close_read(stream.reader);
     TRY(error);
-    TRY(verify(worker));
+    return verify(worker);
+}
+
+struct error *
+readback_stream(struct readback_worker *worker, struct cancel *cancel)
+{
+    const struct readback_options *options = worker->readback->options;
+    const struct manifest_entry *entry = worker->entry;
+    const struct manifest_chunk whole = {.stored_bytes = (uint32_t)entry->stored_bytes,
+                                         .plain_crc32 = entry->plain_crc32,
+                                         .plain_crc64 = entry->plain_crc64};
+    TRY(cancel_check(cancel));
+    if (readback_holds(worker, 0, entry->plain_bytes, &whole))
+        worker->plain_offset = entry->plain_bytes;
+    else
+        TRY(read_object(worker, cancel));
     if (options->target != NULL)
         TRY(options->target->finish(worker->handle, worker->plain_offset));
     atomic_fetch_add(&worker->readback->done_files, 1);

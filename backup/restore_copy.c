@@ -38,7 +38,7 @@ make_folders(struct restore *restore)
             !manifest_name_is_safe(entry->name))
             return error_new(ERROR_INVALID_ARGUMENT, "file '%s/%s' has no place", entry->base,
                              entry->name);
-        CLEANUP(freep) char *path = restore_file_path(&restore->files, entry);
+        CLEANUP(freep) char *path = restore_path(restore->files.directories, entry);
         *strrchr(path, '/') = '\0';
         TRY(make_folder(restore, path));
     }
@@ -64,6 +64,7 @@ restore_done(struct restore *restore)
 {
     strv_done(&restore->folders);
     free(restore->files.has_room);
+    free(restore->files.present_bytes);
 }
 
 struct error *
@@ -87,9 +88,12 @@ restore_copy(struct storage *storage, const struct manifest *manifest,
         .past = "restored",
         .on_progress = options->on_progress,
         .progress_data = options->progress_data,
+        .kept_bytes = options->kept_bytes,
     };
     TRY(cancel_check(cancel));
     TRY(make_folders(&restore));
+    if (options->keeps_matching)
+        restore_files_look(&restore.files);
     TRY(readback_run(&readback, cancel));
     return sync_folders(&restore);
 }

@@ -11,9 +11,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <isa-l/crc.h>
+#include <isa-l/crc64.h>
+
 #define FILE_MODE 0660
 #define WINDOW_BYTES (8u << 20)
 #define ZEROS_LEAST 16384u
+#define READ_BLOCK_BYTES (256u * 1024)
 
 struct span {
     uint64_t start, size;
@@ -21,14 +25,22 @@ struct span {
 struct restore_file {
     char *path;
     int descriptor;
+    bool keeps_matching;
+    uint64_t present_bytes;
     struct span window, previous; /* written; and on its way to the disk */
 };
 
-char *
-restore_file_path(const struct restore_files *files, const struct manifest_entry *entry)
+void
+restore_files_look(struct restore_files *files)
 {
-    return xasprintf("%s/%s", backup_directories_of_base(files->directories, entry->base),
-                     entry->name);
+    files->present_bytes = xcalloc(files->manifest->entry_count + 1, sizeof(uint64_t));
+    for (size_t i = 0; i < files->manifest->entry_count; i++) {
+        CLEANUP(freep)
+        char *path = restore_path(files->directories, &files->manifest->entries[i]);
+        struct stat status;
+        if (lstat(path, &status) == 0 && S_ISREG(status.st_mode))
+            files->present_bytes[i] = (uint64_t)status.st_size;
+    }
 }
 
 static struct error *
@@ -47,7 +59,7 @@ static void
 file_close(void *handle)
 {
     struct restore_file *file = handle;
-    close(file->descriptor);
+    closep(&file->descriptor);
     free(file->path);
     free(file);
 }
@@ -57,12 +69,15 @@ file_open(void *data, size_t entry_index, void **ret_handle)
 {
     struct restore_files *files = data;
     const struct manifest_entry *entry = &files->manifest->entries[entry_index];
-    CLEANUP(freep) char *path = restore_file_path(files, entry);
-    int descriptor = open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, FILE_MODE);
+    CLEANUP(freep) char *path = restore_path(files->directories, entry);
+    int descriptor = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, FILE_MODE);
     if (descriptor < 0)
         return error_from_errno(errno, "create '%s'", path);
     struct restore_file *file = xcalloc(1, sizeof(*file));
     file->descriptor = descriptor;
+    file->keeps_matching = files->present_bytes != NULL;
+    if (file->keeps_matching)
+        file->present_bytes = files->present_bytes[entry_index];
     file->path = path;
     path = NULL;
     if (!atomic_exchange(&files->has_room[entry_index], true)) {
@@ -124,6 +139,51 @@ file_write(void *handle, const void *bytes, size_t size, uint64_t offset)
     return NULL;
 }
 
+/* A hole: nothing was ever written there. */
+static bool
+is_hole(const struct restore_file *file, uint64_t offset, uint64_t size)
+{
+    off_t data = lseek(file->descriptor, (off_t)offset, SEEK_DATA);
+    return (data < 0 && errno == ENXIO) || (data >= 0 && (uint64_t)data >= offset + size);
+}
+
+static bool
+sum_up(const struct restore_file *file, uint64_t offset, uint64_t size, uint32_t *crc32,
+       uint64_t *crc64)
+{
+    CLEANUP(freep) char *block = xmalloc(READ_BLOCK_BYTES);
+    while (size > 0) {
+        size_t wanted = size < READ_BLOCK_BYTES ? (size_t)size : READ_BLOCK_BYTES;
+        ssize_t count = pread(file->descriptor, block, wanted, (off_t)offset);
+        if (count < 0 && errno == EINTR)
+            continue;
+        if (count <= 0)
+            return false;
+        *crc32 = crc32_gzip_refl(*crc32, (unsigned char *)block, (uint64_t)count);
+        *crc64 = crc64_ecma_refl(*crc64, (unsigned char *)block, (uint64_t)count);
+        offset += (uint64_t)count;
+        size -= (uint64_t)count;
+    }
+    return true;
+}
+
+/* What is on the disk counts, not what a write that failed has left in memory. */
+static bool
+file_holds(void *handle, uint64_t offset, uint64_t size, uint32_t crc32, uint64_t crc64)
+{
+    const struct restore_file *file = handle;
+    uint32_t found32 = 0;
+    uint64_t found64 = 0;
+    if (!file->keeps_matching || file->present_bytes < size ||
+        file->present_bytes - size < offset || (size > 0 && is_hole(file, offset, size)))
+        return false;
+    (void)posix_fadvise(file->descriptor, (off_t)offset, (off_t)size, POSIX_FADV_DONTNEED);
+    (void)posix_fadvise(file->descriptor, (off_t)offset, (off_t)size, POSIX_FADV_WILLNEED);
+    bool is_read = sum_up(file, offset, size, &found32, &found64); /* else it is written anew */
+    (void)posix_fadvise(file->descriptor, (off_t)offset, (off_t)size, POSIX_FADV_DONTNEED);
+    return is_read && found32 == crc32 && found64 == crc64;
+}
+
 /* What lay there under this name may have been longer. */
 static struct error *
 file_finish(void *handle, uint64_t size)
@@ -139,5 +199,42 @@ file_finish(void *handle, uint64_t size)
     return NULL;
 }
 
-const struct readback_target restore_file_target = {
-    .open = file_open, .write = file_write, .finish = file_finish, .close = file_close};
+const struct readback_target restore_file_target = {.open = file_open,
+                                                    .write = file_write,
+                                                    .finish = file_finish,
+                                                    .close = file_close,
+                                                    .holds = file_holds};
+
+/* ---- Only looking ---- */
+static struct error *
+present_open(void *data, size_t entry_index, void **ret_handle)
+{
+    struct restore_files *files = data;
+    struct restore_file *file = xcalloc(1, sizeof(*file));
+    file->path = restore_path(files->directories, &files->manifest->entries[entry_index]);
+    file->descriptor = open(file->path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    file->keeps_matching = file->descriptor >= 0;
+    file->present_bytes = files->present_bytes[entry_index];
+    *ret_handle = file;
+    return NULL;
+}
+
+static struct error *
+present_write(void *handle, const void *bytes, size_t size, uint64_t offset)
+{
+    (void)handle, (void)bytes, (void)size, (void)offset;
+    return NULL;
+}
+
+static struct error *
+present_finish(void *handle, uint64_t size)
+{
+    (void)handle, (void)size;
+    return NULL;
+}
+
+const struct readback_target restore_present_target = {.open = present_open,
+                                                       .write = present_write,
+                                                       .finish = present_finish,
+                                                       .close = file_close,
+                                                       .holds = file_holds};

@@ -2,6 +2,7 @@
 
 #include "agent/base/file.h"
 #include "backup/backup.h"
+#include "backup/manifest.h"
 #include "backup/tree.h"
 
 /* The last guard before files are deleted: a my.cnf with a typing error must not cost a machine. */
@@ -21,12 +22,37 @@ check_directory(const char *path)
     return NULL;
 }
 
-static struct error *
-wipe(const struct backup_directories *directories)
+char *
+restore_path(const struct backup_directories *directories, const struct manifest_entry *entry)
 {
+    return xasprintf("%s/%s", backup_directories_of_base(directories, entry->base), entry->name);
+}
+
+static struct error *
+list_files(const struct backup_directories *directories, const struct manifest *manifest,
+           struct strv *files)
+{
+    for (size_t i = 0; manifest != NULL && i < manifest->entry_count; i++) {
+        const struct manifest_entry *entry = &manifest->entries[i];
+        if (backup_directories_of_base(directories, entry->base) == NULL ||
+            !manifest_name_is_safe(entry->name))
+            return error_new(ERROR_INVALID_ARGUMENT, "file '%s/%s' has no place", entry->base,
+                             entry->name);
+        if (entry->has_crc64)
+            strv_add_take(files, restore_path(directories, entry));
+    }
+    strv_sort(files);
+    return NULL;
+}
+
+static struct error *
+wipe(const struct backup_directories *directories, const struct manifest *keep)
+{
+    CLEANUP(strv_done) struct strv files = {.items = NULL};
     TRY(check_directory(directories->data));
     TRY(check_directory(directories->innodb_data));
     TRY(check_directory(directories->innodb_log));
+    TRY(list_files(directories, keep, &files));
     if (directories->log_bin != NULL)
         TRY(tree_remove_prefixed(directories->log_bin));
     if (directories->relay_log != NULL)
@@ -35,13 +61,13 @@ wipe(const struct backup_directories *directories)
         TRY(file_remove(directories->relay_log_index));
     if (directories->relay_log_info != NULL)
         TRY(file_remove(directories->relay_log_info));
-    TRY(tree_empty(directories->innodb_log, directories->mycnf));
-    TRY(tree_empty(directories->innodb_data, directories->mycnf));
-    return tree_empty(directories->data, directories->mycnf);
+    TRY(tree_empty(directories->innodb_log, directories->mycnf, &files));
+    TRY(tree_empty(directories->innodb_data, directories->mycnf, &files));
+    return tree_empty(directories->data, directories->mycnf, &files);
 }
 
 struct error *
-restore_wipe(const struct backup_directories *directories)
+restore_wipe(const struct backup_directories *directories, const struct manifest *keep)
 {
-    return error_wrap(wipe(directories), "delete the present data");
+    return error_wrap(wipe(directories, keep), "delete the present data");
 }

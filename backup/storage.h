@@ -27,6 +27,11 @@ struct storage_interface {
     struct error *(*open_write)(struct storage *, struct cancel *, const char *directory,
                                 const char *name, const char *object,
                                 struct storage_writer **ret_writer);
+    /* Optional, NULL: not supported. Goes on with an object that was left unfinished, behind its
+     * first `length` bytes; what lies beyond is dropped. NOT_FOUND; OUT_OF_RANGE: it is shorter. */
+    struct error *(*open_resume)(struct storage *, struct cancel *, const char *directory,
+                                 const char *name, const char *object, uint64_t length,
+                                 struct storage_writer **ret_writer);
     struct error *(*write)(struct storage_writer *, const void *data, size_t size);
     /* The bytes are durable when it returns NULL, the name by the next put() at the latest. Frees
      * the writer either way; a failed object is gone. */
@@ -71,6 +76,10 @@ struct storage *storage_memory_new(void);
 void storage_memory_set_limit(struct storage *storage, uint64_t limit_bytes);
 /* Every open_write (or put) of this object name fails with UNAVAILABLE; NULL: none. */
 void storage_memory_fail_object(struct storage *storage, const char *object);
+/* From here on every call fails with UNAVAILABLE as soon as so many more bytes were written, and
+ * what was begun stays as it is: as if the writing process had been killed. UINT64_MAX: alive
+ * again. */
+void storage_memory_die_after(struct storage *storage, uint64_t more_bytes);
 /* The stored bytes of an object, to look at and to spoil; NULL when there is none. Borrowed until
  * the object or the storage goes. */
 struct buffer *storage_memory_object(struct storage *storage, const char *directory,

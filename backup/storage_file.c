@@ -129,6 +129,16 @@ storage_file_start(struct storage *storage, struct cancel *cancel, const char *d
     return file_sync_directory(parent);
 }
 
+static struct storage_writer *
+writer_new(struct cancel *cancel, char *take_path, int descriptor)
+{
+    struct storage_writer *writer = xcalloc(1, sizeof(*writer));
+    writer->cancel = cancel_ref(cancel);
+    writer->descriptor = descriptor;
+    writer->path = take_path;
+    return writer;
+}
+
 static struct error *
 storage_file_open_write(struct storage *storage, struct cancel *cancel, const char *directory,
                         const char *name, const char *object, struct storage_writer **ret_writer)
@@ -141,10 +151,39 @@ storage_file_open_write(struct storage *storage, struct cancel *cancel, const ch
         int value = errno;
         return explain(error_from_errno(value, "create '%s'", path), value);
     }
-    struct storage_writer *writer = xcalloc(1, sizeof(*writer));
-    writer->cancel = cancel_ref(cancel);
-    writer->descriptor = descriptor;
-    writer->path = path;
+    *ret_writer = writer_new(cancel, path, descriptor);
+    path = NULL;
+    return NULL;
+}
+
+static struct error *
+cut_to(int descriptor, const char *path, uint64_t length)
+{
+    struct stat status;
+    if (fstat(descriptor, &status) != 0)
+        return error_from_errno(errno, "look at '%s'", path);
+    if ((uint64_t)status.st_size < length)
+        return error_new(ERROR_OUT_OF_RANGE, "'%s' is shorter than it was", path);
+    if (ftruncate(descriptor, (off_t)length) != 0 || lseek(descriptor, 0, SEEK_END) < 0)
+        return error_from_errno(errno, "cut '%s'", path);
+    return NULL;
+}
+
+static struct error *
+storage_file_open_resume(struct storage *storage, struct cancel *cancel, const char *directory,
+                         const char *name, const char *object, uint64_t length,
+                         struct storage_writer **ret_writer)
+{
+    TRY(cancel_check(cancel));
+    TRY(storage_check_names(directory, name, object));
+    CLEANUP(freep) char *path = path_of(storage, directory, name, object);
+    CLEANUP(closep) int descriptor = open(path, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (descriptor < 0)
+        return error_from_errno(errno, "open '%s'", path);
+    TRY(cut_to(descriptor, path, length));
+    struct storage_writer *writer = writer_new(cancel, path, descriptor);
+    writer->written_bytes = writer->flushed_bytes = length;
+    descriptor = -1;
     path = NULL;
     *ret_writer = writer;
     return NULL;
@@ -368,6 +407,7 @@ static const struct storage_interface storage_file_interface = {
     .list = storage_file_list,
     .start = storage_file_start,
     .open_write = storage_file_open_write,
+    .open_resume = storage_file_open_resume,
     .write = storage_file_write,
     .close_write = storage_file_close_write,
     .abort_write = storage_file_abort_write,

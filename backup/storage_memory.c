@@ -17,6 +17,7 @@ struct storage_memory {
     pthread_mutex_t lock;
     struct memory_object *objects; /* backups' folders are objects named "ks/shard/name/" */
     uint64_t used_bytes, limit_bytes;
+    uint64_t life_bytes; /* that may be written yet; 0: dead; UINT64_MAX: for ever */
     char *failing_object;
 };
 struct storage_writer {
@@ -61,6 +62,15 @@ drop(struct memory_object **at)
 }
 
 static struct error *
+check_alive(struct storage_memory *memory)
+{
+    pthread_mutex_lock(&memory->lock);
+    bool is_dead = memory->life_bytes == 0;
+    pthread_mutex_unlock(&memory->lock);
+    return is_dead ? error_new(ERROR_UNAVAILABLE, "the storage's writer is dead") : NULL;
+}
+
+static struct error *
 memory_list(struct storage *storage, struct cancel *cancel, const char *directory,
             struct strv *ret_names)
 {
@@ -88,6 +98,7 @@ memory_start(struct storage *storage, struct cancel *cancel, const char *directo
 {
     struct storage_memory *memory = (struct storage_memory *)storage;
     TRY(cancel_check(cancel));
+    TRY(check_alive(memory));
     TRY(storage_check_names(directory, name, NULL));
     CLEANUP(freep) char *path = xasprintf("%s/%s/", directory, name);
     struct error *error = NULL;
@@ -106,6 +117,7 @@ memory_open_write(struct storage *storage, struct cancel *cancel, const char *di
 {
     struct storage_memory *memory = (struct storage_memory *)storage;
     TRY(cancel_check(cancel));
+    TRY(check_alive(memory));
     TRY(storage_check_names(directory, name, object));
     CLEANUP(freep) char *folder = xasprintf("%s/%s/", directory, name);
     pthread_mutex_lock(&memory->lock);
@@ -131,7 +143,14 @@ memory_write(struct storage_writer *writer, const void *data, size_t size)
     TRY(cancel_check(writer->cancel));
     struct error *error = NULL;
     pthread_mutex_lock(&memory->lock);
-    if (memory->used_bytes + size > memory->limit_bytes)
+    size_t alive = size < memory->life_bytes ? size : (size_t)memory->life_bytes;
+    if (memory->life_bytes != UINT64_MAX)
+        memory->life_bytes -= alive;
+    if (alive < size) {
+        buffer_append(&writer->bytes, data, alive);
+        memory->used_bytes += alive;
+        error = error_new(ERROR_UNAVAILABLE, "the storage's writer has died");
+    } else if (memory->used_bytes + size > memory->limit_bytes)
         error = error_new(ERROR_RESOURCE_EXHAUSTED, "backup storage is full: no space left");
     else
         memory->used_bytes += size;
@@ -142,7 +161,7 @@ memory_write(struct storage_writer *writer, const void *data, size_t size)
 }
 
 static void
-memory_abort_write(struct storage_writer *writer)
+writer_free(struct storage_writer *writer)
 {
     cancel_unref(writer->cancel);
     buffer_done(&writer->bytes);
@@ -150,11 +169,58 @@ memory_abort_write(struct storage_writer *writer)
     free(writer);
 }
 
+/* The dead clean nothing up, where unfinished objects are of use. */
+static void
+memory_abort_write(struct storage_writer *writer)
+{
+    struct storage_memory *memory = writer->memory;
+    pthread_mutex_lock(&memory->lock);
+    if (memory->life_bytes == 0 && memory->base.interface->open_resume != NULL &&
+        *find(memory, writer->path) == NULL) {
+        add(memory, writer->path)->bytes = writer->bytes;
+        writer->bytes = (struct buffer)BUFFER_INIT;
+    }
+    pthread_mutex_unlock(&memory->lock);
+    writer_free(writer);
+}
+
+static struct error *
+memory_open_resume(struct storage *storage, struct cancel *cancel, const char *directory,
+                   const char *name, const char *object, uint64_t length,
+                   struct storage_writer **ret_writer)
+{
+    struct storage_memory *memory = (struct storage_memory *)storage;
+    struct storage_writer *writer;
+    TRY(memory_open_write(storage, cancel, directory, name, object, &writer));
+    struct error *error = NULL;
+    pthread_mutex_lock(&memory->lock);
+    struct memory_object **at = find(memory, writer->path);
+    if (*at == NULL)
+        error = error_new(ERROR_NOT_FOUND, "object '%s' does not exist", object);
+    else if ((*at)->bytes.length_bytes < length)
+        error = error_new(ERROR_OUT_OF_RANGE, "object '%s' is shorter", object);
+    if (error == NULL) {
+        buffer_append(&writer->bytes, buffer_text(&(*at)->bytes), (size_t)length);
+        memory->used_bytes -= (*at)->bytes.length_bytes - length;
+        drop(at);
+    }
+    pthread_mutex_unlock(&memory->lock);
+    if (error == NULL)
+        *ret_writer = writer;
+    else
+        writer_free(writer);
+    return error;
+}
+
 static struct error *
 memory_close_write(struct storage_writer *writer)
 {
     struct storage_memory *memory = writer->memory;
-    struct error *error = NULL;
+    struct error *error = check_alive(memory);
+    if (error != NULL) {
+        memory_abort_write(writer);
+        return error;
+    }
     pthread_mutex_lock(&memory->lock);
     if (*find(memory, writer->path) != NULL) {
         error = error_new(ERROR_ALREADY_EXISTS, "object '%s' exists", writer->path);
@@ -163,7 +229,7 @@ memory_close_write(struct storage_writer *writer)
         writer->bytes = (struct buffer)BUFFER_INIT;
     }
     pthread_mutex_unlock(&memory->lock);
-    memory_abort_write(writer);
+    writer_free(writer);
     return error;
 }
 
@@ -258,6 +324,7 @@ memory_remove(struct storage *storage, struct cancel *cancel, const char *direct
 {
     struct storage_memory *memory = (struct storage_memory *)storage;
     TRY(cancel_check(cancel));
+    TRY(check_alive(memory));
     TRY(storage_check_names(directory, name, NULL));
     CLEANUP(freep) char *folder = xasprintf("%s/%s/", directory, name);
     bool was_there = false;
@@ -293,6 +360,7 @@ static const struct storage_interface storage_memory_interface = {
     .list = memory_list,
     .start = memory_start,
     .open_write = memory_open_write,
+    .open_resume = memory_open_resume,
     .write = memory_write,
     .close_write = memory_close_write,
     .abort_write = memory_abort_write,
@@ -312,6 +380,7 @@ storage_memory_new(void)
     struct storage_memory *memory = xcalloc(1, sizeof(*memory));
     memory->base.interface = &storage_memory_interface;
     memory->limit_bytes = UINT64_MAX / 2;
+    memory->life_bytes = UINT64_MAX;
     pthread_mutex_init(&memory->lock, NULL);
     return &memory->base;
 }
@@ -331,6 +400,15 @@ storage_memory_fail_object(struct storage *storage, const char *object)
     struct storage_memory *memory = (struct storage_memory *)storage;
     pthread_mutex_lock(&memory->lock);
     str_replace(&memory->failing_object, object);
+    pthread_mutex_unlock(&memory->lock);
+}
+
+void
+storage_memory_die_after(struct storage *storage, uint64_t more_bytes)
+{
+    struct storage_memory *memory = (struct storage_memory *)storage;
+    pthread_mutex_lock(&memory->lock);
+    memory->life_bytes = more_bytes;
     pthread_mutex_unlock(&memory->lock);
 }
 

@@ -7,7 +7,7 @@
 
 #include "agent/base/clock.h"
 #include "backup/pipeline.h"
-#include "backup/take.h"
+#include "backup/take_progress.h"
 
 char *
 backup_name(int64_t start_time_ns, const char *alias)
@@ -117,6 +117,8 @@ remove_failed(struct take *take, struct error *take_error)
 static void
 take_done(struct take *take)
 {
+    take_progress_close(take);
+    pthread_mutex_destroy(&take->progress.lock);
     take_plan_done(take);
     if (take->zeros != NULL)
         free(take->zeros->bytes);
@@ -137,9 +139,91 @@ take_init(struct take *take)
     pthread_cond_init(&take->has_spare, &attributes);
     pthread_condattr_destroy(&attributes);
     pthread_mutex_init(&take->lock, NULL);
+    pthread_mutex_init(&take->progress.lock, NULL);
+    take->progress.descriptor = -1;
     rate_init(&take->rate, take->options->rate_bytes_per_second);
     take->directory = xasprintf("%s/%s", take->options->keyspace, take->options->shard);
     take->name = backup_name(take->options->start_time_ns, take->options->alias);
+}
+
+/* ---- What an earlier attempt has left ---- */
+static bool
+is_usable(const struct take *take, const struct take_file *object, uint64_t size)
+{
+    if (object->is_finished)
+        return size == object->stored_bytes;
+    return take->storage->interface->open_resume != NULL && size >= object->stored_bytes;
+}
+
+/* The storage has the last word. */
+static struct error *
+check_objects(struct take *take, struct cancel *cancel)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < take->files.count; i++) {
+        struct take_file *object = &take->objects[i];
+        char name[24];
+        uint64_t size = 0;
+        if (object->resumed_chunks == 0)
+            continue;
+        snprintf(name, sizeof(name), "%zu", object->index);
+        struct error *error = take->storage->interface->size(take->storage, cancel, take->directory,
+                                                             take->name, name, &size);
+        bool is_there = error == NULL && is_usable(take, object, size);
+        if (error != NULL && !error_is(error, ERROR_NOT_FOUND))
+            return error;
+        error_free(error);
+        uint64_t file_bytes = take->files.items[object->index].size_bytes;
+        uint64_t chunk_bytes = object->resumed_chunks * take->chunk_bytes;
+        if (is_there)
+            bytes += chunk_bytes < file_bytes ? chunk_bytes : file_bytes;
+        else
+            take_progress_reset(take, object);
+    }
+    if (take->options->resumed_bytes != NULL)
+        *take->options->resumed_bytes = bytes;
+    return NULL;
+}
+
+/* Killed after its last step. */
+static struct error *
+find_complete(struct take *take, struct cancel *cancel, bool *ret_is_complete)
+{
+    uint64_t size;
+    struct error *error = take->storage->interface->size(take->storage, cancel, take->directory,
+                                                         take->name, MANIFEST_NAME, &size);
+    *ret_is_complete = error == NULL;
+    if (!error_is(error, ERROR_NOT_FOUND))
+        return error;
+    error_free(error);
+    return NULL;
+}
+
+static struct error *
+tolerate(struct error *take_error, enum error_code code)
+{
+    if (!error_is(take_error, code))
+        return take_error;
+    error_free(take_error);
+    return NULL;
+}
+
+/* The backup's folder, with what can be gone on from or empty. */
+static struct error *
+begin(struct take *take, struct cancel *cancel, bool *ret_is_complete)
+{
+    const struct storage_interface *interface = take->storage->interface;
+    if (!take->options->resumes)
+        return interface->start(take->storage, cancel, take->directory, take->name);
+    TRY(find_complete(take, cancel, ret_is_complete));
+    if (*ret_is_complete)
+        return NULL;
+    if (!take->is_resumed)
+        TRY(tolerate(interface->remove(take->storage, cancel, take->directory, take->name),
+                     ERROR_NOT_FOUND));
+    TRY(tolerate(interface->start(take->storage, cancel, take->directory, take->name),
+                 ERROR_ALREADY_EXISTS));
+    return check_objects(take, cancel);
 }
 
 struct error *
@@ -153,8 +237,10 @@ backup_take(struct storage *storage, const struct backup_directories *directorie
     TRY(codec_encoder_new(take.codec, options->compression_level, NULL, NULL, &probe));
     TRY(take_plan(&take, directories));
     describe(take.manifest, &take);
-    TRY(storage->interface->start(storage, cancel, take.directory, take.name));
-    struct error *error = copy_all(&take, cancel);
+    take.is_resumed = take_progress_open(&take);
+    bool is_complete = false;
+    TRY(begin(&take, cancel, &is_complete));
+    struct error *error = is_complete ? NULL : copy_all(&take, cancel);
     for (size_t i = 0; error != NULL && i < take.files.count; i++)
         take_object_abort(&take, &take.objects[i]);
     if (error != NULL)

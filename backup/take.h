@@ -20,6 +20,7 @@ struct take_chunk {
     uint8_t *bytes;
     size_t stored_bytes, plain_bytes;
     uint32_t plain_crc;
+    uint64_t plain_crc64;
     struct page_findings findings;
 };
 
@@ -32,10 +33,19 @@ struct take_file {
     struct take_chunk *parked; /* that wait for earlier ones, by number */
     size_t written_chunks;
     bool is_writing;
+    size_t resumed_chunks; /* that an earlier attempt has stored */
+    bool is_finished;      /* by that attempt */
     struct storage_writer *writer;
     uint64_t stored_bytes;
     uint32_t stored_crc, plain_crc, head_bytes;
     struct page_findings findings;
+};
+
+struct take_progress {
+    pthread_mutex_t lock;
+    int descriptor; /* -1: nothing is recorded (any more) */
+    uint64_t fingerprint;
+    struct take_file **objects_by_file;
 };
 
 struct take {
@@ -49,6 +59,8 @@ struct take {
     struct page_format system_format;
     size_t chunk_bytes, item_count;
     struct rate rate;
+    struct take_progress progress;
+    bool is_resumed; /* the storage may hold objects of an earlier attempt */
     pthread_mutex_t lock;
     pthread_cond_t has_spare;
     struct take_chunk *chunks; /* all of them */
@@ -79,6 +91,9 @@ void take_chunk_release(struct take *take, struct take_chunk *chunk);
 struct error *take_object_add(struct take *take, struct take_file *object,
                               struct take_chunk *take_chunk,
                               struct cancel *cancel) ERROR_MUST_CHECK;
+/* Closes an object whose chunks are all there. */
+struct error *take_object_finish(struct take *take, struct take_file *object,
+                                 struct cancel *cancel) ERROR_MUST_CHECK;
 /* Gives up what was not finished. */
 void take_object_abort(struct take *take, struct take_file *object);
 

@@ -6,7 +6,7 @@
 #include <isa-l/crc.h>
 #include <zlib.h>
 
-#include "backup/take.h"
+#include "backup/take_progress.h"
 
 #define POLL_NS 100000000L /* how soon a waiting thread sees a cancel */
 
@@ -67,14 +67,32 @@ store(struct take *take, struct take_file *object, const uint8_t *data, size_t s
     return size == 0 ? NULL : take->storage->interface->write(object->writer, data, size);
 }
 
+/* What an earlier attempt has left goes on, or makes room. */
+static struct error *
+open_object(struct take *take, struct take_file *object, struct cancel *cancel)
+{
+    const struct storage_interface *interface = take->storage->interface;
+    char name[24];
+    snprintf(name, sizeof(name), "%zu", object->index);
+    if (take->is_resumed && interface->open_resume != NULL) {
+        struct error *error =
+            interface->open_resume(take->storage, cancel, take->directory, take->name, name,
+                                   object->stored_bytes, &object->writer);
+        if (!error_is(error, ERROR_NOT_FOUND) || object->stored_bytes > 0)
+            return error;
+        error_free(error);
+    }
+    return interface->open_write(take->storage, cancel, take->directory, take->name, name,
+                                 &object->writer);
+}
+
 static struct error *
 begin(struct take *take, struct take_file *object, struct cancel *cancel)
 {
     uint8_t head[CODEC_FRAME_BYTES_MOST];
-    char name[24];
-    snprintf(name, sizeof(name), "%zu", object->index);
-    TRY(take->storage->interface->open_write(take->storage, cancel, take->directory, take->name,
-                                             name, &object->writer));
+    TRY(open_object(take, object, cancel));
+    if (object->stored_bytes > 0)
+        return NULL;
     object->head_bytes = (uint32_t)codec_head(take->codec, head);
     return store(take, object, head, object->head_bytes);
 }
@@ -98,36 +116,56 @@ write_chunk(struct take *take, struct take_file *object, const struct take_chunk
         TRY(begin(take, object, cancel));
     if (entry->chunks != NULL)
         entry->chunks[chunk->number] =
-            (struct manifest_chunk){(uint32_t)chunk->stored_bytes, chunk->plain_crc};
+            (struct manifest_chunk){.stored_bytes = (uint32_t)chunk->stored_bytes,
+                                    .plain_crc32 = chunk->plain_crc,
+                                    .plain_crc64 = chunk->plain_crc64};
+    entry->plain_crc64 = chunk->plain_crc64; /* counts for a file of one chunk */
     object->plain_crc =
         (uint32_t)crc32_combine(object->plain_crc, chunk->plain_crc, (z_off_t)chunk->plain_bytes);
     add_findings(&object->findings, &chunk->findings);
-    return store(take, object, chunk->bytes, chunk->stored_bytes);
+    TRY(store(take, object, chunk->bytes, chunk->stored_bytes));
+    take_progress_chunk(take, object, chunk);
+    return NULL;
 }
 
-static struct error *
-finish(struct take *take, struct take_file *object)
+static void
+fill_entry(struct take *take, const struct take_file *object)
 {
     const struct backup_file *file = &take->files.items[object->index];
     struct manifest_entry *entry = &take->manifest->entries[object->index];
-    uint8_t tail[CODEC_FRAME_BYTES_MOST];
     char hash[MANIFEST_HASH_TEXT_BYTES];
-    size_t size = codec_tail(take->codec, object->plain_crc, file->size_bytes, tail);
-    TRY(store(take, object, tail, size));
-    struct storage_writer *writer = object->writer;
-    object->writer = NULL;
-    TRY(take->storage->interface->close_write(writer));
     manifest_format_hash(object->stored_crc, hash);
     entry->base = xstrdup(file->base);
     entry->name = xstrdup(file->name);
     entry->hash = xstrdup(hash);
     entry->has_details = true;
+    entry->has_crc64 = entry->chunks != NULL || object->chunk_count == 1;
     entry->plain_bytes = file->size_bytes;
     entry->stored_bytes = object->stored_bytes;
     entry->plain_crc32 = object->plain_crc;
     entry->head_bytes = object->head_bytes;
     entry->corrupt_pages = object->findings.bad_pages;
     atomic_fetch_add(&take->done_files, 1);
+}
+
+struct error *
+take_object_finish(struct take *take, struct take_file *object, struct cancel *cancel)
+{
+    const struct backup_file *file = &take->files.items[object->index];
+    uint8_t tail[CODEC_FRAME_BYTES_MOST];
+    size_t size = codec_tail(take->codec, object->plain_crc, file->size_bytes, tail);
+    if (object->is_finished) {
+        fill_entry(take, object);
+        return NULL;
+    }
+    if (object->writer == NULL)
+        TRY(begin(take, object, cancel));
+    TRY(store(take, object, tail, size));
+    struct storage_writer *writer = object->writer;
+    object->writer = NULL;
+    TRY(take->storage->interface->close_write(writer));
+    take_progress_finished(take, object);
+    fill_entry(take, object);
     return NULL;
 }
 
@@ -173,7 +211,7 @@ take_object_add(struct take *take, struct take_file *object, struct take_chunk *
         take_chunk_release(take, chunk);
         TRY(error); /* still marked as writing: nobody goes on with it */
         if (is_last)
-            return finish(take, object);
+            return take_object_finish(take, object, cancel);
         pthread_mutex_lock(&take->lock);
         chunk = next_chunk(object);
         pthread_mutex_unlock(&take->lock);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <isa-l/crc.h>
+#include <isa-l/crc64.h>
 
 #include "backup/take.h"
 
@@ -125,6 +126,7 @@ fill_block(struct take_worker *worker, uint64_t offset, size_t size, struct canc
     TRY(read_block(worker, offset, size));
     TRY(check_pages(worker, offset, size));
     chunk->plain_crc = crc32_gzip_refl(chunk->plain_crc, worker->block, size);
+    chunk->plain_crc64 = crc64_ecma_refl(chunk->plain_crc64, worker->block, size);
     chunk->plain_bytes += size;
     TRY(codec_push(worker->encoder, worker->block, size));
     atomic_fetch_add(&worker->take->done_bytes, size);
@@ -236,9 +238,20 @@ object_of_item(const struct take *take, size_t item)
     return &take->objects[low];
 }
 
+/* An earlier attempt has stored it. */
+static struct error *
+pass_over(struct take *take, struct take_file *object, size_t number, struct cancel *cancel)
+{
+    uint64_t left = take->files.items[object->index].size_bytes - number * take->chunk_bytes;
+    atomic_fetch_add(&take->done_bytes, left < take->chunk_bytes ? left : take->chunk_bytes);
+    return number + 1 == object->chunk_count ? take_object_finish(take, object, cancel) : NULL;
+}
+
 static struct error *
 run(struct take_worker *worker, struct take_file *object, size_t number, struct cancel *cancel)
 {
+    if (number < object->resumed_chunks)
+        return pass_over(worker->take, object, number, cancel);
     TRY(open_source(worker, object));
     TRY(fill_chunk(worker, number, cancel));
     struct take_chunk *chunk = worker->chunk;

@@ -1,9 +1,11 @@
 #include "backup/tree.h"
 
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "agent/base/file.h"
 
@@ -46,19 +48,51 @@ is_below(const char *path, const char *directory)
     return strncmp(path, directory, length) == 0 && (path[length] == '/' || path[length] == '\0');
 }
 
-static struct error *
-remove_one(const char *path, const char *keep_path)
+/* The first of the sorted names that is not before `text`. */
+static const char *
+find_from(const struct strv *names, const char *text)
 {
-    if (keep_path != NULL && is_below(keep_path, path)) {
-        if (strcmp(keep_path, path) == 0)
-            return NULL;
-        return tree_empty(path, keep_path);
+    size_t low = 0, high = names->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (strcmp(names->items[middle], text) < 0)
+            low = middle + 1;
+        else
+            high = middle;
     }
+    return low < names->count ? names->items[low] : "";
+}
+
+/* A file of several names is somebody else's too: written in place, it would change there. */
+static bool
+can_be_rewritten(const char *path, const struct stat *status)
+{
+    return S_ISREG(status->st_mode) && status->st_nlink == 1 &&
+           faccessat(AT_FDCWD, path, R_OK | W_OK, AT_EACCESS) == 0;
+}
+
+static struct error *
+remove_one(const char *path, const char *keep_path, const struct strv *keep_files)
+{
+    struct stat status;
+    if (keep_path != NULL && strcmp(keep_path, path) == 0)
+        return NULL;
+    if (lstat(path, &status) != 0)
+        return file_remove_tree(path);
+    CLEANUP(freep) char *inside = xasprintf("%s/", path);
+    bool leads_to_keep = keep_path != NULL && is_below(keep_path, path);
+    if (leads_to_keep && S_ISLNK(status.st_mode))
+        return NULL; /* what is behind it is not ours */
+    if (S_ISDIR(status.st_mode) &&
+        (leads_to_keep || str_starts_with(find_from(keep_files, inside), inside)))
+        return tree_empty(path, keep_path, keep_files);
+    if (strcmp(find_from(keep_files, path), path) == 0 && can_be_rewritten(path, &status))
+        return NULL;
     return file_remove_tree(path);
 }
 
 struct error *
-tree_empty(const char *path, const char *keep_path)
+tree_empty(const char *path, const char *keep_path, const struct strv *keep_files)
 {
     CLEANUP(strv_done) struct strv names = {.items = NULL};
     if (!file_exists(path))
@@ -66,7 +100,7 @@ tree_empty(const char *path, const char *keep_path)
     TRY(file_list(path, &names));
     for (size_t i = 0; i < names.count; i++) {
         CLEANUP(freep) char *entry = xasprintf("%s/%s", path, names.items[i]);
-        TRY(remove_one(entry, keep_path));
+        TRY(remove_one(entry, keep_path, keep_files));
     }
     return NULL;
 }

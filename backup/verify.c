@@ -1,8 +1,9 @@
 /* A backup is looked at as a restore would, without writing anything. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
-#include "backup/readback.h"
+#include "backup/restore_file.h"
 
 static struct error *
 check_size(struct storage *storage, const struct manifest *manifest, size_t index,
@@ -24,6 +25,12 @@ check_size(struct storage *storage, const struct manifest *manifest, size_t inde
     return error_wrap(error, "verify '%s/%s' from object '%s'", entry->base, entry->name, object);
 }
 
+static void
+files_done(struct restore_files *files)
+{
+    free(files->present_bytes);
+}
+
 struct error *
 backup_verify(struct storage *storage, const struct manifest *manifest,
               const struct backup_verify_options *options, struct cancel *cancel)
@@ -31,9 +38,15 @@ backup_verify(struct storage *storage, const struct manifest *manifest,
     CLEANUP(freep) char *directory = xasprintf("%s/%s", manifest->keyspace, manifest->shard);
     for (size_t i = 0; i < manifest->entry_count; i++)
         TRY(check_size(storage, manifest, i, directory, cancel));
+    CLEANUP(files_done)
+    struct restore_files files = {.manifest = manifest, .directories = options->present};
+    if (options->present != NULL)
+        restore_files_look(&files);
     const struct readback_options readback = {
         .storage = storage,
         .manifest = manifest,
+        .target = options->present != NULL ? &restore_present_target : NULL,
+        .target_data = &files,
         .concurrency = options->concurrency,
         .rate_bytes_per_second = options->rate_bytes_per_second,
         .verb = "verify",

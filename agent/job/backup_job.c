@@ -130,7 +130,12 @@ backup_copy_files(struct backup_job *job)
     job_say(&job->run, LINE_INFO, "copying the server's files to backup '%s'", job->backup_name);
     job_set_phase(job->run.job, "copy");
     int64_t start_ms = clock_monotonic_ms();
-    TRY(job_work(&job->run, &options, job->run.cancel));
+    if (job->image.path != NULL) {
+        options.progress = job_progress_path(&job->run);
+        TRY(job_work_on(&job->run, &options, job->run.cancel));
+    } else {
+        TRY(job_work(&job->run, &options, job->run.cancel));
+    }
     job_say(&job->run, LINE_INFO, "the files are copied after %.2f s",
             (double)(clock_monotonic_ms() - start_ms) / 1000.0);
     return NULL;

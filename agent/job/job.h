@@ -42,8 +42,9 @@ struct restore_request {
  * NOT_FOUND: there is no backup at all. FAILED_PRECONDITION: none is complete. Nothing was touched
  * in either case.
  * A failure after data was deleted leaves type RESTORE, mysqld down and the file
- * `restore_in_progress` in the tablet's folder: the next restore begins anew, whatever backup is
- * then the newest; an older backup is not taken in place of a damaged one (ask for it by its time).
+ * `restore_in_progress` in the tablet's folder: the next restore keeps what has the checksums
+ * of the backup that is then the newest, and copies the rest; so does every restore with
+ * --restore-delta. An older backup is not taken in place of a damaged one (ask for it by its time).
  */
 struct error *job_restore(struct tablet_context *context, struct job *job,
                           const struct restore_request *request) ERROR_MUST_CHECK;
@@ -68,7 +69,8 @@ char *job_backup_parameters(const struct backup_request *request);
 char *job_restore_parameters(const struct restore_request *request);
 
 /* At the agent's start, before mysqld is waited for: answers a job that the last agent did not end.
- * Ends a worker that still runs, removes an incomplete backup, starts mysqld unless a restore is
+ * Ends a worker that still runs, goes on with the copy of an image in a job of its own (beside
+ * everything else) or removes the incomplete backup, starts mysqld unless a restore is
  * unfinished, puts semi-sync, replication and type back. No journal: nothing to do, NULL. Action
  * thread. An error means: try again. */
 struct error *job_recover(struct tablet_context *context, struct cancel *cancel) ERROR_MUST_CHECK;

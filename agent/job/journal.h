@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "agent/base/error.h"
+#include "agent/base/memory.h"
 
 #define JOURNAL_NAME "vtagent_job.json"
 
@@ -21,6 +22,7 @@ struct journal {
     bool was_replicating, was_writable, semi_sync_primary, semi_sync_replica;
     int worker_pid; /* 0: none yet */
     uint64_t worker_start_ticks;
+    struct strv worker_words; /* of a copy from an image: what is run again to go on with it */
 };
 void journal_done(struct journal *journal);
 

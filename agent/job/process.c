@@ -151,6 +151,8 @@ outcome(struct process *process)
     bool is_good = !process->status.is_signaled && process->status.exit_code == 0;
     if (error != NULL || is_good)
         return error;
+    if (process->status.is_signaled && process->events->on_killed != NULL)
+        process->events->on_killed(process->events->data);
     CLEANUP(freep) char *text = child_status_text(&process->status);
     return error_new(ERROR_INTERNAL, "the job's worker (pid %d) %s", (int)process->pid, text);
 }

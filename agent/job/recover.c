@@ -4,13 +4,13 @@
 #include "agent/actions/steps.h"
 #include "agent/base/log.h"
 #include "agent/job/process.h"
+#include "agent/job/recover_copy.h"
 #include "agent/job/restore_marker.h"
 #include "agent/job/run.h"
 #include "agent/mysql/dialect.h"
 
 #define COMPONENT "recover"
 #define STRAY_WAIT_MS 10000
-#define DROP_MS 60000
 
 static struct error *
 end_stray_worker(struct job_run *run)
@@ -77,20 +77,6 @@ start_sql_thread(struct job_run *run)
     return db_execute(dba.db, run->cancel, db_dialect(dba.db)->start_sql_thread);
 }
 
-static struct error *
-drop_image(struct job_run *run)
-{
-    if (run->context->mysqlctl == NULL)
-        return NULL;
-    CLEANUP(cancel_unrefp) struct cancel *bounded = cancel_new_child(run->cancel, DROP_MS);
-    struct error *error =
-        supervisor_drop_image(run->context->mysqlctl, bounded, run->journal.image_name);
-    if (!error_is(error, ERROR_UNIMPLEMENTED))
-        return error;
-    error_free(error); /* another supervisor than the one that made it */
-    return NULL;
-}
-
 /* mysqld went on all the time. One that died meanwhile comes back by its supervisor, and follows
  * again as at every start. */
 static struct error *
@@ -99,9 +85,11 @@ answer_image(struct job_run *run)
     if (!run->journal.is_copying && run->journal.was_replicating)
         job_say_error(run, start_sql_thread(run), "the replication SQL thread was not started");
     TRY(end_stray_worker(run));
+    if (recover_copy(run))
+        return NULL;
     if (run->context->backup != NULL)
         job_remove_incomplete(run, run->journal.backup_name);
-    TRY(drop_image(run));
+    TRY(recover_drop_image(run));
     job_close_journal(run);
     return NULL;
 }

@@ -20,7 +20,7 @@ struct restore_job {
     Topodata__TabletType type; /* before */
     struct server_before before;
     char *version_text, *backup_name, *position;
-    bool is_same_version;
+    bool is_same_version, keeps_matching;
     /* How far it went. */
     bool has_changed_type, was_stopped, is_wiped, has_data;
 };
@@ -112,9 +112,11 @@ choose_and_check(struct restore_job *job)
     options.not_after_ns = job->request->backup_time_ns;
     if (job->request->has_data && !job->is_wiped) {
         options.verify = xstrdup("full");
+        options.keeps_matching = job->keeps_matching;
         TRY(job_concurrency(0, job->run.context->backup->restore_concurrency,
                             &options.concurrency));
-        job_say(&job->run, LINE_INFO, "reading the backup before the present data is deleted");
+        job_say(&job->run, LINE_INFO, "reading %s before the present data is deleted",
+                job->keeps_matching ? "what differs in the backup" : "the backup");
     }
     TRY(job_work(&job->run, &options, job->run.cancel));
     str_replace(&job->backup_name, job_result(&job->run, "name"));
@@ -168,7 +170,10 @@ wipe(struct restore_job *job)
     struct worker_options options = job_worker_options(job->run.context, "restore-wipe");
     TRY(cancel_check(job->run.cancel));
     job_set_phase(job->run.job, "wipe");
-    job_say(&job->run, LINE_INFO, "deleting the present data");
+    if (job->keeps_matching)
+        options.name = xstrdup(job->backup_name);
+    job_say(&job->run, LINE_INFO, "deleting the present data%s",
+            job->keeps_matching ? " but the files that the backup has too" : "");
     job->is_wiped = true;
     TRY(job_work(&job->run, &options, job->run.cancel));
     /* A new server id: with the old one it would not see what it once wrote itself. */
@@ -185,8 +190,13 @@ copy_files(struct restore_job *job)
     options.name = xstrdup(job->backup_name);
     TRY(job_concurrency(0, context->backup->restore_concurrency, &options.concurrency));
     job_set_phase(job->run.job, "copy");
+    options.keeps_matching = job->keeps_matching;
     job_say(&job->run, LINE_INFO, "copying backup '%s'", job->backup_name);
-    return job_work(&job->run, &options, job->run.cancel);
+    TRY(job_work(&job->run, &options, job->run.cancel));
+    if (job->keeps_matching)
+        job_say(&job->run, LINE_INFO, "resumed: %s of %s bytes were there",
+                job_result(&job->run, "kept_bytes"), job_result(&job->run, "plain_bytes"));
+    return NULL;
 }
 
 static struct error *
@@ -215,14 +225,26 @@ set_position(struct restore_job *job)
     return semi_sync_fix(dba.db, cancel, action, false);
 }
 
+/* Once: what kills a worker twice is no accident. */
+static struct error *
+work_on(struct restore_job *job, struct error *(*work)(struct restore_job *job))
+{
+    struct error *error = work(job);
+    if (error == NULL || !job->run.was_killed)
+        return error;
+    job_say_error(&job->run, error, "another worker goes on");
+    job->keeps_matching = true;
+    return work(job);
+}
+
 static struct error *
 replace_data(struct restore_job *job)
 {
     TRY(leave_service(job));
     TRY(restore_marker_write(job->run.context));
     TRY(stop_server(job));
-    TRY(wipe(job));
-    TRY(copy_files(job));
+    TRY(work_on(job, wipe));
+    TRY(work_on(job, copy_files));
     TRY(start_server(job));
     TRY(set_position(job));
     TRY(restore_marker_remove(job->run.context));
@@ -338,6 +360,7 @@ job_restore(struct tablet_context *context, struct job *registered,
     TRY(check_type(&job));
     /* What an unfinished restore has left is no data to go back to. */
     job.is_wiped = restore_marker_exists(context);
+    job.keeps_matching = job.is_wiped || context->backup->restores_delta;
     TRY(read_version(&job));
     TRY(choose(&job));
     if (request->is_dry_run) {

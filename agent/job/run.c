@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "agent/base/clock.h"
+#include "agent/base/file.h"
 #include "agent/base/log.h"
 #include "agent/job/process.h"
 #include "agent/job/space.h"
@@ -168,6 +169,13 @@ on_result(const char *key, const char *value, void *data)
     strv_add(&run->result_values, value);
 }
 
+static void
+on_killed(void *data)
+{
+    struct job_run *run = data;
+    run->was_killed = true;
+}
+
 struct error *
 job_work(struct job_run *run, const struct worker_options *options, struct cancel *cancel)
 {
@@ -176,7 +184,9 @@ job_work(struct job_run *run, const struct worker_options *options, struct cance
                                          .on_log = on_log,
                                          .on_progress = on_progress,
                                          .on_result = on_result,
+                                         .on_killed = on_killed,
                                          .data = run};
+    run->was_killed = false;
     strv_done(&run->result_keys);
     strv_done(&run->result_values);
     worker_options_print(options, &argv);
@@ -192,6 +202,28 @@ job_work(struct job_run *run, const struct worker_options *options, struct cance
     run->journal.worker_pid = 0;
     run->journal.worker_start_ticks = 0;
     return error;
+}
+
+char *
+job_progress_path(const struct job_run *run)
+{
+    return xasprintf("%s/vtagent_job.progress", run->context->identity->tablet_directory);
+}
+
+struct error *
+job_work_on(struct job_run *run, struct worker_options *options, struct cancel *cancel)
+{
+    strv_done(&run->journal.worker_words);
+    worker_options_print(options, &run->journal.worker_words);
+    struct error *error = job_work(run, options, cancel);
+    if (error == NULL || !run->was_killed)
+        return error;
+    job_say_error(run, error, "another worker goes on with the copy");
+    options->resumes = true;
+    TRY(job_work(run, options, cancel));
+    job_say(run, LINE_INFO, "resumed: %s bytes were stored already",
+            job_result(run, "resumed_bytes"));
+    return NULL;
 }
 
 const char *
@@ -240,7 +272,9 @@ job_open_journal(struct job_run *run, enum journal_kind kind, const char *backup
 void
 job_close_journal(struct job_run *run)
 {
+    CLEANUP(freep) char *progress = job_progress_path(run);
     run->has_journal = false;
+    job_say_error(run, file_remove(progress), "the record of what was copied stays");
     job_say_error(run, journal_remove(run->context->identity->tablet_directory),
                   "the job's journal stays");
 }

@@ -21,6 +21,7 @@ struct job_run {
     const char *watched_folder;
     struct cancel *work_cancel;
     char *space_problem;
+    bool was_killed; /* the last worker: by somebody else */
     int64_t last_progress_ms;
     bool has_told_end;                      /* that this worker has done all bytes */
     struct strv result_keys, result_values; /* of the last worker */
@@ -55,6 +56,13 @@ struct error *job_open_journal(struct job_run *run, enum journal_kind kind, cons
                                const struct server_before *before) ERROR_MUST_CHECK;
 /* A journal that cannot be removed is said, not fatal. */
 void job_close_journal(struct job_run *run);
+
+/* Beside the journal, and removed with it: what a copy has stored. Caller frees. */
+char *job_progress_path(const struct job_run *run);
+/* The journal keeps what to run again when this copy is killed; then it is run again, once, and
+ * goes on where it was. */
+struct error *job_work_on(struct job_run *run, struct worker_options *options,
+                          struct cancel *cancel) ERROR_MUST_CHECK;
 
 /* Removes the backup's folder unless it is complete; bounded. */
 void job_remove_incomplete(struct job_run *run, const char *backup_name);

@@ -1,5 +1,6 @@
 #include "agent/job/worker.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "agent/job/worker_private.h"
@@ -10,6 +11,13 @@ worker_on_progress(uint64_t done, uint64_t total, const char *text, void *data)
 {
     const struct job_worker *worker = data;
     worker_output_progress(worker->output, done, total, text);
+}
+
+static void
+report_bytes(const struct job_worker *worker, const char *key, uint64_t bytes)
+{
+    CLEANUP(freep) char *text = xasprintf("%" PRIu64, bytes);
+    worker_output_result(worker->output, key, text);
 }
 
 static struct error *
@@ -33,6 +41,9 @@ back_up(struct job_worker *worker)
 {
     const struct worker_options *in = worker->options;
     bool has_image = !str_is_empty(in->image);
+    uint64_t resumed_bytes = 0;
+    if (has_image)
+        backup_directories_use_image(&worker->directories, in->image);
     const struct backup_take_options options = {
         .keyspace = in->keyspace,
         .shard = in->shard,
@@ -55,6 +66,9 @@ back_up(struct job_worker *worker)
         .max_memory_bytes = (uint64_t)in->max_memory_bytes,
         .rate_bytes_per_second = (uint64_t)in->rate_bytes_per_second,
         .allows_corrupt_pages = in->allows_corrupt_pages,
+        .progress_path = str_is_empty(in->progress) ? NULL : in->progress,
+        .resumes = in->resumes,
+        .resumed_bytes = &resumed_bytes,
         .on_progress = worker_on_progress,
         .progress_data = worker,
     };
@@ -62,6 +76,7 @@ back_up(struct job_worker *worker)
     TRY(backup_take(worker->storage, &worker->directories, &options, worker->output->cancel,
                     &name));
     worker_output_result(worker->output, "name", name);
+    report_bytes(worker, "resumed_bytes", resumed_bytes);
     return NULL;
 }
 
@@ -94,6 +109,7 @@ read_before_restore(struct job_worker *worker, const struct manifest *manifest)
 {
     const struct backup_verify_options options = {
         .mode = BACKUP_VERIFY_FULL,
+        .present = worker->options->keeps_matching ? &worker->directories : NULL,
         .concurrency = (int)worker->options->concurrency,
         .on_progress = worker_on_progress,
         .progress_data = worker,
@@ -129,7 +145,12 @@ check_restore(struct job_worker *worker)
 static struct error *
 wipe(struct job_worker *worker)
 {
-    return restore_wipe(&worker->directories);
+    const struct worker_options *in = worker->options;
+    CLEANUP(manifest_freep) struct manifest *manifest = NULL;
+    if (!str_is_empty(in->name))
+        TRY(restore_open(worker->storage, in->keyspace, in->shard, in->name, worker->output->cancel,
+                         &manifest));
+    return restore_wipe(&worker->directories, manifest);
 }
 
 static struct error *
@@ -137,16 +158,24 @@ copy(struct job_worker *worker)
 {
     const struct worker_options *in = worker->options;
     CLEANUP(manifest_freep) struct manifest *manifest = NULL;
+    uint64_t kept_bytes = 0, plain_bytes = 0;
     const struct restore_options options = {
         .concurrency = (int)in->concurrency,
         .rate_bytes_per_second = (uint64_t)in->rate_bytes_per_second,
         .on_progress = worker_on_progress,
         .progress_data = worker,
+        .keeps_matching = in->keeps_matching,
+        .kept_bytes = &kept_bytes,
     };
     TRY(restore_open(worker->storage, in->keyspace, in->shard, in->name, worker->output->cancel,
                      &manifest));
-    return restore_copy(worker->storage, manifest, &worker->directories, &options,
-                        worker->output->cancel);
+    TRY(restore_copy(worker->storage, manifest, &worker->directories, &options,
+                     worker->output->cancel));
+    for (size_t i = 0; i < manifest->entry_count; i++)
+        plain_bytes += manifest->entries[i].plain_bytes;
+    report_bytes(worker, "plain_bytes", plain_bytes);
+    report_bytes(worker, "kept_bytes", kept_bytes);
+    return NULL;
 }
 
 struct mode {
@@ -164,7 +193,7 @@ static const struct mode modes[] = {
     {"scratch-check", true, false, true, worker_check_scratch},
     {"remove-incomplete", true, true, false, remove_incomplete},
     {"restore-check", true, false, true, check_restore},
-    {"restore-wipe", false, false, true, wipe},
+    {"restore-wipe", true, false, true, wipe},
     {"restore-copy", true, false, true, copy},
 };
 

@@ -34,6 +34,7 @@ static const struct option_row rows[] = {
     TEXT_ROW("compression", compression),
     TEXT_ROW("image", image),
     TEXT_ROW("state", state),
+    TEXT_ROW("progress", progress),
     TEXT_ROW("proof", proof),
     TEXT_ROW("verify", verify),
     TEXT_ROW("problem", problem),
@@ -51,6 +52,10 @@ static const struct option_row rows[] = {
     {.name = "allow-corrupt-pages",
      .type = OPTION_FLAG,
      .offset = offsetof(struct worker_options, allows_corrupt_pages)},
+    {.name = "resume", .type = OPTION_FLAG, .offset = offsetof(struct worker_options, resumes)},
+    {.name = "keep-matching",
+     .type = OPTION_FLAG,
+     .offset = offsetof(struct worker_options, keeps_matching)},
 };
 static const struct option_set set = {.rows = rows, .row_count = ARRAY_LENGTH(rows)};
 

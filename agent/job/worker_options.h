@@ -19,8 +19,9 @@
  *   record             a verdict on the backup `name`: `verify` says how, `problem` what was found
  *   remove-incomplete  removes the backup `name` unless it has a MANIFEST
  *   restore-check      chooses and checks: name, position, version, same_version (yes, no)
- *   restore-wipe       deletes the server's data
- *   restore-copy       copies the backup `name` */
+ *   restore-wipe       deletes the server's data; with `name` all but what that backup may keep
+ *   restore-copy       copies the backup `name`, or what differs (keeps_matching): plain_bytes,
+ *                      kept_bytes */
 struct worker_options {
     char *mode;
     char *storage_implementation, *file_root, *gcs_bucket, *gcs_root;
@@ -29,9 +30,12 @@ struct worker_options {
     char *image, *state, *proof; /* backup: the folder of an image instead of the server's files */
     int64_t unavailable_ms;
     int64_t compression_level, concurrency, start_time_ns, not_after_ns;
-    bool is_upgrade_safe, allows_corrupt_pages;
-    char *verify;  /* mode verify: "size", "full"; restore-check: "full" reads the backup too */
-    char *problem; /* of record; "": none */
+    bool is_upgrade_safe, allows_corrupt_pages, keeps_matching;
+    char *progress; /* backup: a local file for what is stored already */
+    bool resumes;   /* what an earlier worker had begun; resumed_bytes */
+    char *verify;   /* mode verify: "size", "full"; restore-check: "full" reads the backup too (with
+                       keeps_matching only what differs from the present data) */
+    char *problem;  /* of record; "": none */
     int64_t chunk_bytes, max_memory_bytes, rate_bytes_per_second;
 };
 

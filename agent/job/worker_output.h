@@ -28,6 +28,8 @@ struct worker_events {
     void (*on_progress)(uint64_t done, uint64_t total, const char *text, void *data);
     void (*on_log)(int level, const char *text, void *data);
     void (*on_result)(const char *key, const char *value, void *data);
+    /* It ended by a signal that was not ours, and told no error. */
+    void (*on_killed)(void *data);
     void *data;
 };
 /* One line without its newline. An error line replaces *error; a line that makes no sense is

@@ -11,7 +11,7 @@
 #include "agent/supervisor/process.h"
 
 #define FOLDER_MODE 0750
-#define JOURNAL_LIMIT_BYTES (64u * 1024)
+#define JOURNAL_LIMIT_BYTES (1u << 20)
 #define NAME_MOST_BYTES 200
 #define KILL_WAIT_MS 30000
 

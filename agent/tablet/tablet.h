@@ -37,7 +37,7 @@ struct tablet_backup_settings {
     int compression_level;
     int backup_concurrency, restore_concurrency;
     int64_t mysql_shutdown_timeout_ms;
-    bool restores_at_start;
+    bool restores_at_start, restores_delta;
     int64_t restore_not_after_ns; /* --restore-from-backup-ts; 0: latest */
     const char *quiesce;          /* "auto", "freeze", "stop" */
     const char *prove;            /* of an image: "none", "start", "tables" */

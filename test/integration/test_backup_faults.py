@@ -346,13 +346,16 @@ def test_a_damaged_newest_backup_does_not_hide_an_older_good_one(backed_up):
     in_service(cluster, primary, tablet)
 
 
-def test_a_killed_restore_worker_leaves_a_clear_state_and_the_next_start_restores(backed_up):
+def test_a_restore_whose_worker_is_killed_twice_leaves_a_clear_state_and_the_next_start_restores(backed_up):
     cluster, primary, tablet, _ = backed_up
     marker = os.path.join(tablet.directory, "restore_in_progress")
     call, worker = caught_in_the_middle(
         tablet, lambda: tablet.manager.events("RestoreFromBackup", timeout=180),
         lambda: os.path.exists(marker), between=lambda: in_service(cluster, primary, tablet))
     faults.kill(worker)
+    second = faults.stop_worker(tablet, call)
+    assert second is not None
+    faults.kill(second)
     call.failure(180)
     assert os.path.exists(marker)
     if tablet.agent.is_alive():

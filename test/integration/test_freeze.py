@@ -4,14 +4,13 @@ import json
 import os
 import shutil
 import signal
-import threading
 import time
 
 import pytest
 
 from vtharness import faults, wire
 from vtharness.cluster import Cluster
-from vtharness.faults import Background, caught_in_the_middle
+from vtharness.faults import Background, Repeated, caught_in_the_middle
 from vtharness.filesystem import mount_xfs
 from vtharness.process import command_of
 from vtharness.run import Run
@@ -88,32 +87,6 @@ def complete(cluster):
 
 def contents(tablet, cluster):
     return tablet.sql("SELECT COUNT(*), SUM(id), SUM(CRC32(v)) FROM t", database=cluster.database)
-
-
-class Repeated(threading.Thread):
-    """Calls a function again and again until it is stopped; counts, and keeps the first error."""
-
-    def __init__(self, function):
-        super().__init__(daemon=True)
-        self._function, self._is_over = function, threading.Event()
-        self.count, self.error, self.longest = 0, None, 0.0
-        self.start()
-
-    def run(self):
-        while not self._is_over.is_set():
-            begin = time.monotonic()
-            try:
-                self._function()
-            except Exception as error:  # pylint: disable=broad-except
-                self.error = self.error or error
-            self.longest = max(self.longest, time.monotonic() - begin)
-            self.count += 1
-
-    def stop(self):
-        self._is_over.set()
-        self.join(60)
-        assert not self.is_alive()
-        assert self.error is None, self.error
 
 
 def under_load(cluster, primary, tablet, work):
@@ -232,11 +205,25 @@ def test_while_it_copies_the_tablet_can_be_reparented_and_neither_backed_up_nor_
     assert not rdonly.full_status().replication_status.backup_running
 
 
-def test_a_killed_worker_fails_the_backup_and_drops_the_image(tablets):
+def test_another_worker_goes_on_with_the_copy_of_a_killed_one(tablets):
+    cluster, _, rdonly = tablets
+    call, worker = caught_copying(cluster, rdonly)
+    faults.kill(worker)
+    events = call.result(180)
+    check_frozen(cluster, events)
+    assert any("resumed: " in text for text in events), events
+    assert rdonly.threads() == ("Yes", "Yes")
+    restore_another(cluster, tablets[1], 105)
+
+
+def test_a_worker_killed_twice_fails_the_backup_and_drops_the_image(tablets):
     cluster, _, rdonly = tablets
     call, worker = caught_copying(cluster, rdonly)
     assert len(images(rdonly)) == 1
     faults.kill(worker)
+    second = faults.stop_worker(rdonly, call)
+    assert second is not None
+    faults.kill(second)
     assert isinstance(call.failure(180), wire.RpcError)
     assert complete(cluster) == [] and images(rdonly) == []
     assert rdonly.threads() == ("Yes", "Yes")
@@ -256,17 +243,20 @@ def test_a_canceled_backup_drops_the_image_and_lists_nothing(tablets):
     assert rdonly.jobs()[job.id].state == "canceled"
 
 
-def test_an_agent_killed_while_it_copies_drops_the_image_at_its_next_start(tablets):
+def test_an_agent_killed_while_it_copies_goes_on_at_its_next_start(tablets):
     cluster, primary, rdonly = tablets
     call, worker = caught_copying(cluster, rdonly)
     rdonly.agent.kill()
-    faults.resume(worker)
+    faults.kill(worker)
     call.failure(180)
     assert rdonly.threads() == ("Yes", "Yes")
+    (name,) = cluster.backups()
     rdonly.start_agent()
-    wait_for(lambda: images(rdonly) == [], "the image is dropped")
     in_service(cluster, primary, rdonly)
-    assert cluster.backups() == []
+    wait_for(lambda: complete(cluster) == [name], "the same backup is complete", 180)
+    wait_for(lambda: images(rdonly) == [], "the image is dropped")
+    assert "resumed: " in rdonly.agent.log()
+    restore_another(cluster, primary, 106)
 
 
 def test_a_supervisor_that_starts_keeps_the_image_of_a_running_backup_and_no_other(tablets):

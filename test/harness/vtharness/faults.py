@@ -43,6 +43,32 @@ class Background(threading.Thread):
         return self.error
 
 
+class Repeated(threading.Thread):
+    """Calls a function again and again until it is stopped; counts, and keeps the first error."""
+
+    def __init__(self, function):
+        super().__init__(daemon=True)
+        self._function, self._is_over = function, threading.Event()
+        self.count, self.error, self.longest = 0, None, 0.0
+        self.start()
+
+    def run(self):
+        while not self._is_over.is_set():
+            begin = time.monotonic()
+            try:
+                self._function()
+            except Exception as error:  # pylint: disable=broad-except
+                self.error = self.error or error
+            self.longest = max(self.longest, time.monotonic() - begin)
+            self.count += 1
+
+    def stop(self):
+        self._is_over.set()
+        self.join(60)
+        assert not self.is_alive()
+        assert self.error is None, self.error
+
+
 def worker_of(tablet):
     """The agent's job worker, or None."""
     for pid in children_of(tablet.agent.pid):

@@ -107,7 +107,7 @@ check_round_trip(const char *compression, int threads)
     take(compression, threads);
     expect_ok(verify(BACKUP_VERIFY_SIZE));
     expect_ok(verify(BACKUP_VERIFY_FULL));
-    cr_assert_null(restore_wipe(&target));
+    cr_assert_null(restore_wipe(&target, NULL));
     expect_ok(restore(threads));
     expect_equal();
     fixture_write_noise("t/data/vt_ks/big.ibd", 3500000, 1);
@@ -119,7 +119,7 @@ check_round_trip(const char *compression, int threads)
     for (size_t i = 0; i < manifest->entry_count; i++)
         manifest->entries[i].has_details = false;
     expect_ok(verify(BACKUP_VERIFY_FULL));
-    cr_assert_null(restore_wipe(&target));
+    cr_assert_null(restore_wipe(&target, NULL));
     expect_ok(restore(threads));
     expect_equal();
 }
@@ -248,7 +248,7 @@ make_small_server(void)
     fixture_open();
     fixture_make_server("s", &source);
     fixture_make_server("t", &target);
-    cr_assert_null(restore_wipe(&source));
+    cr_assert_null(restore_wipe(&source, NULL));
     fixture_write_noise("s/data/vt_ks/a.ibd", CHUNK + 4000, 1);
     fixture_write_noise("s/data/vt_ks/b.ibd", 3000, 2);
     fixture_write("s/data/vt_ks/db.opt", "");
@@ -327,7 +327,7 @@ Test(chunks, memory_bounds_their_size, .init = open_server, .fini = close_server
     cr_assert_null(backup_take(storage, &source, &options, NULL, &name));
     cr_assert_null(restore_open(storage, "ks", "-80", name, NULL, &manifest));
     cr_assert_eq(manifest->entries[find_entry("vt_ks/big.ibd")].chunk_bytes, CHUNK);
-    cr_assert_null(restore_wipe(&target));
+    cr_assert_null(restore_wipe(&target, NULL));
     expect_ok(restore(2));
     expect_equal();
 }

@@ -74,8 +74,10 @@ Test(manifest, what_is_printed_is_read_back)
     first->entries[0].chunk_bytes = 65536;
     first->entries[0].head_bytes = 10;
     first->entries[0].chunk_count = 3;
-    struct manifest_chunk chunks[] = {{50000, 0}, {0xfffffff0u, 0xffffffffu}, {1, 0x1234abcd}};
+    struct manifest_chunk chunks[] = {
+        {50000, 0, 1}, {0xfffffff0u, 0xffffffffu, UINT64_MAX}, {1, 0x1234abcd, 0}};
     first->entries[0].chunks = xmemdup(chunks, sizeof(chunks));
+    first->entries[0].has_crc64 = true;
     struct buffer text = BUFFER_INIT, again = BUFFER_INIT;
     manifest_print(first, &text);
     struct manifest *second = parse(text.data);

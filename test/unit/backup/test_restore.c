@@ -38,7 +38,7 @@ static struct error *
 copy(void)
 {
     struct restore_options options = {.concurrency = 2};
-    cr_assert_null(restore_wipe(&server));
+    cr_assert_null(restore_wipe(&server, NULL));
     return restore_copy(storage, manifest, &server, &options, NULL);
 }
 
@@ -55,7 +55,7 @@ Test(restore, wipe_empties_directories_and_keeps_what_is_not_data, .init = open_
     fixture_write("s/data/sub/dir/file", "x");
     fixture_write("s/bin-logs/other.txt", "x");
     cr_assert_eq(stat(server.data, &before), 0);
-    cr_assert_null(restore_wipe(&server));
+    cr_assert_null(restore_wipe(&server, NULL));
     cr_assert_eq(stat(server.data, &after), 0);
     cr_assert_eq(before.st_ino, after.st_ino);
     struct strv names = {.items = NULL};
@@ -79,7 +79,7 @@ Test(restore, wipe_keeps_a_mycnf_inside_the_datadir, .init = open_backup, .fini 
     fixture_write("s/data/etc/other", "x");
     free(server.mycnf);
     server.mycnf = fixture_path("s/data/etc/my.cnf");
-    cr_assert_null(restore_wipe(&server));
+    cr_assert_null(restore_wipe(&server, NULL));
     char *text = fixture_read("s/data/etc/my.cnf");
     cr_assert_str_eq(text, "[mysqld]");
     cr_assert_null(fixture_read("s/data/etc/other"));
@@ -89,9 +89,9 @@ Test(restore, wipe_keeps_a_mycnf_inside_the_datadir, .init = open_backup, .fini 
 Test(restore, wipe_refuses_directories_that_are_no_data, .init = open_backup, .fini = close_backup)
 {
     str_replace(&server.data, "/usr");
-    fixture_expect(restore_wipe(&server), ERROR_FAILED_PRECONDITION, "'/usr'");
+    fixture_expect(restore_wipe(&server, NULL), ERROR_FAILED_PRECONDITION, "'/usr'");
     str_replace(&server.data, "data");
-    fixture_expect(restore_wipe(&server), ERROR_FAILED_PRECONDITION, "absolute");
+    fixture_expect(restore_wipe(&server, NULL), ERROR_FAILED_PRECONDITION, "absolute");
 }
 
 Test(restore, check_finds_missing_and_short_objects, .init = open_backup, .fini = close_backup)
@@ -221,7 +221,7 @@ Test(restore, a_link_in_the_way_is_not_followed, .init = open_backup, .fini = cl
     fixture_write("victim", "precious");
     char *victim = fixture_path("victim"), *link_path = fixture_path("s/data/mysql.ibd");
     struct restore_options options = {.concurrency = 1};
-    cr_assert_null(restore_wipe(&server));
+    cr_assert_null(restore_wipe(&server, NULL));
     cr_assert_eq(symlink(victim, link_path), 0);
     struct error *error = restore_copy(storage, manifest, &server, &options, NULL);
     cr_assert_not_null(error);

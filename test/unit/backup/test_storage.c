@@ -146,6 +146,41 @@ Test(storage, memory_keeps_the_rules)
     storage_freep(&storage);
 }
 
+/* An unfinished object goes on behind its first bytes. */
+static void
+check_resume(void)
+{
+    struct storage_writer *writer;
+    struct buffer text = BUFFER_INIT;
+    const struct storage_interface *interface = storage->interface;
+    cr_assert_null(interface->start(storage, NULL, "ks/0", "a"));
+    cr_assert_null(write_object("a", "0", "abcdef"));
+    fixture_expect(interface->open_resume(storage, NULL, "ks/0", "a", "1", 0, &writer),
+                   ERROR_NOT_FOUND, "");
+    fixture_expect(interface->open_resume(storage, NULL, "ks/0", "a", "0", 7, &writer),
+                   ERROR_OUT_OF_RANGE, "shorter");
+    fixture_expect(interface->open_resume(storage, NULL, "ks/0", "..", "0", 0, &writer),
+                   ERROR_INVALID_ARGUMENT, "");
+    cr_assert_null(interface->open_resume(storage, NULL, "ks/0", "a", "0", 4, &writer));
+    cr_assert_null(interface->write(writer, "XYZ", 3));
+    cr_assert_null(interface->close_write(writer));
+    cr_assert_null(storage_get(storage, NULL, "ks/0", "a", "0", 100, &text));
+    cr_assert_str_eq(buffer_text(&text), "abcdXYZ");
+    buffer_done(&text);
+}
+
+Test(storage, file_objects_can_be_resumed, .init = open_file_storage, .fini = close_storage)
+{
+    check_resume();
+}
+
+Test(storage, memory_objects_can_be_resumed)
+{
+    storage = storage_memory_new();
+    check_resume();
+    storage_freep(&storage);
+}
+
 Test(storage, gcs_keeps_the_rules, .init = gcs_open, .fini = gcs_close)
 {
     storage = gcs_storage;

@@ -118,7 +118,7 @@ check_there_and_back(const char *compression, int level, int threads)
     struct restore_options restore = {
         .concurrency = threads, .on_progress = on_progress, .progress_data = &restored};
     cr_assert_null(restore_check(storage, manifest, &target, NULL));
-    cr_assert_null(restore_wipe(&target));
+    cr_assert_null(restore_wipe(&target, NULL));
     cr_assert_null(restore_copy(storage, manifest, &target, &restore, NULL));
     cr_assert_eq(restored.done, restored.total);
     cr_assert_str_eq(restored.text, "8 of 8 files restored");

@@ -1,0 +1,137 @@
+"""Backups and restores that were killed go on where they were, and a restore over old data copies only
+what differs."""
+import os
+import re
+
+import pytest
+
+from vtharness import faults
+from vtharness.cluster import shard_of
+from vtharness.faults import caught_in_the_middle
+from vtharness.process import command_of
+from vtharness.wait import wait_for
+
+FILLER_ROWS = 5000
+CHUNK = 256 * 1024
+
+
+def fill(cluster, primary):
+    primary.sql("CREATE TABLE filler (id INT PRIMARY KEY AUTO_INCREMENT, a LONGBLOB)",
+                database=cluster.database)
+    for _ in range(8):
+        primary.sql("INSERT INTO filler (a) SELECT RANDOM_BYTES(1024) FROM information_schema.columns a,"
+                    f" information_schema.columns b LIMIT {FILLER_ROWS}",
+                    database=cluster.database, deadline=180)
+    cluster.insert(primary, 10)
+
+
+@pytest.fixture(scope="module")
+def shard(module_run, flavor):
+    """A primary, and a rdonly with one backup."""
+    cluster, primary, (rdonly,) = shard_of(module_run, flavor, ("replica", "rdonly"), agent_flags=[
+        f"--backup-chunk-size={CHUNK}", "--restore-concurrency=1", "--backup-quiesce=stop"])
+    fill(cluster, primary)
+    cluster.wait_rows(rdonly, 10, deadline=180)
+    rdonly.manager.events("Backup", timeout=180)
+    return cluster, primary, rdonly
+
+
+def in_service(cluster, primary, tablet):
+    tablet.wait_mysqld()
+    cluster.wait_type(tablet, "rdonly", 120)
+    cluster.wait_following(tablet, primary, 120)
+    cluster.insert(primary)
+    wait_for(lambda: contents(tablet, cluster) == contents(primary, cluster), "both have the same rows")
+    assert not os.path.exists(marker_of(tablet))
+
+
+def contents(tablet, cluster):
+    return [tablet.sql(f"SELECT COUNT(*), SUM(id), SUM(CRC32({column})) FROM {table}",
+                       database=cluster.database) for table, column in (("t", "v"), ("filler", "a"))]
+
+
+def marker_of(tablet):
+    return os.path.join(tablet.directory, "restore_in_progress")
+
+
+def restore(tablet):
+    return tablet.manager.events("RestoreFromBackup", timeout=180)
+
+
+def were_there(texts):
+    """(bytes that were there, bytes of all) as the job told them last."""
+    found = re.findall(r"resumed: (\d+) of (\d+) bytes were there", "\n".join(texts))
+    assert found, texts
+    return tuple(int(number) for number in found[-1])
+
+
+def file_of_filler(cluster, tablet):
+    return os.path.join(tablet.directory, "data", cluster.database, "filler.ibd")
+
+
+def is_written_to(path, offset):
+    try:
+        with open(path, "rb") as file:
+            file.seek(offset)
+            return any(file.read(4096))
+    except OSError:
+        return False
+
+
+def caught_restoring(cluster, primary, tablet):
+    """A restore whose worker is stopped when it has copied a part of the largest file."""
+    def is_in_the_middle():
+        worker = faults.worker_of(tablet)
+        return (worker is not None and "--mode=restore-copy" in command_of(worker) and
+                is_written_to(file_of_filler(cluster, tablet), 20 * CHUNK + 16384))
+    return caught_in_the_middle(tablet, lambda: restore(tablet), is_in_the_middle,
+                                between=lambda: in_service(cluster, primary, tablet))
+
+
+def test_a_restore_goes_on_when_its_worker_is_killed(shard):
+    cluster, primary, rdonly = shard
+    call, worker = caught_restoring(cluster, primary, rdonly)
+    faults.kill(worker)
+    there, total = were_there(call.result(180))
+    print(there, "of", total)
+    assert 15 * CHUNK < there < total
+    in_service(cluster, primary, rdonly)
+
+
+def test_a_restore_goes_on_at_the_next_start_when_its_agent_is_killed(shard):
+    cluster, primary, rdonly = shard
+    call, worker = caught_restoring(cluster, primary, rdonly)
+    rdonly.agent.kill()
+    faults.kill(worker)
+    call.failure(180)
+    assert os.path.exists(marker_of(rdonly))
+    rdonly.start_agent()
+    in_service(cluster, primary, rdonly)
+    there, total = were_there(rdonly.agent.log().splitlines())
+    print(there, "of", total)
+    assert 15 * CHUNK < there < total
+
+
+def restart_agent(tablet, *flags):
+    tablet.agent.stop()
+    tablet.agent.argv = [word for word in tablet.agent.argv
+                         if not word.startswith(("--restore-delta", "--backup-rate", "--backup-prove"))]
+    tablet.agent.argv += flags
+    tablet.start_agent()
+
+
+def test_a_delta_restore_keeps_what_did_not_change(shard):
+    cluster, primary, rdonly = shard
+    in_service(cluster, primary, rdonly)
+    restart_agent(rdonly, "--restore-delta")
+    there, total = were_there(restore(rdonly))
+    print(there, "of", total)
+    assert there > total * 0.5
+    in_service(cluster, primary, rdonly)
+    primary.sql("DELETE FROM filler WHERE id % 7 = 0; CREATE TABLE new LIKE t", database=cluster.database)
+    wait_for(lambda: contents(rdonly, cluster) == contents(primary, cluster), "the change is there")
+    there, _ = were_there(restore(rdonly))
+    assert 0 < there < total
+    in_service(cluster, primary, rdonly)
+    assert rdonly.rows("new") == 0
+    restart_agent(rdonly)
