@@ -26,7 +26,7 @@ PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 
 # Layers, lowest first; test/lint/layers.txt says who may include whom.
 FOLDERS := agent/base agent/mysql replication backup agent/rpc agent/topo agent/tmclient \
-    agent/supervisor agent/tablet agent/actions agent/job agent/handlers agent/ctl agent
+    agent/supervisor agent/tablet agent/health agent/actions agent/job agent/handlers agent/ctl agent
 PROTOS := $(wildcard proto/*.proto)
 GEN_C := $(PROTOS:proto/%.proto=$(GEN)/%.pb-c.c)
 GEN_H := $(GEN_C:.c=.h)
@@ -93,9 +93,10 @@ below_agent/topo := agent/rpc agent/base
 below_agent/tmclient := agent/topo agent/rpc agent/base
 below_agent/supervisor := agent/tmclient agent/topo agent/rpc replication agent/mysql agent/base
 below_agent/tablet := agent/tmclient agent/topo agent/rpc replication agent/mysql agent/base
+below_agent/health := agent/tablet backup $(below_agent/tablet)
 below_agent/actions := agent/tablet $(below_agent/tablet)
 below_agent/job := agent/actions backup $(below_agent/actions)
-below_agent/handlers := agent/job $(below_agent/job)
+below_agent/handlers := agent/health agent/job $(below_agent/job)
 below_agent/ctl := agent/tmclient agent/topo agent/rpc backup replication agent/mysql agent/base
 below_agent := agent/handlers agent/ctl agent/supervisor $(below_agent/handlers)
 

@@ -56,6 +56,10 @@ struct config {
     /* health and times */
     int64_t remote_operation_timeout_ms, health_interval_ms, degraded_ms, unhealthy_ms;
     int64_t lameduck_ms, onterm_timeout_ms;
+    char *disk_directory;
+    int64_t disk_interval_ms, disk_timeout_ms, disk_reserve_bytes;
+    bool writes_heartbeats;
+    int64_t heartbeat_interval_ms, heartbeat_lease_ms;
     /* process */
     char *log_level, *log_format, *pid_file, *config_file;
 

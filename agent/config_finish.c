@@ -77,6 +77,10 @@ check_numbers(const struct config *config)
     TRY(check_range("backup-concurrency", config->backup_concurrency, 1, 256));
     TRY(check_range("compression-level", config->compression_level, -5, 22));
     TRY(check_range("topo-etcd-lease-ttl", config->topo_lease_ttl_seconds, 1, 3600));
+    TRY(check_range("disk-write-interval", config->disk_interval_ms, 100, 3600000));
+    TRY(check_range("disk-write-timeout", config->disk_timeout_ms, 100, 3600000));
+    TRY(check_range("disk-reserve", config->disk_reserve_bytes, 0, INT64_MAX));
+    TRY(check_range("heartbeat-interval", config->heartbeat_interval_ms, 100, 60000));
     TRY(check_range("health-check-interval", config->health_interval_ms, 100, 3600000));
     return check_range("remote-operation-timeout", config->remote_operation_timeout_ms, 100,
                        3600000);

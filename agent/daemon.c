@@ -40,6 +40,7 @@ on_loop_started(void *data)
 {
     struct daemon *daemon = data;
     health_start(daemon->health);
+    heartbeat_start(daemon->heartbeat);
     struct error *error = daemon_listen(daemon);
     if (error != NULL) {
         log_error_take(LOG_LEVEL_ERROR, COMPONENT, error, "cannot start");

@@ -5,7 +5,8 @@
 #include <stdatomic.h>
 
 #include "agent/config.h"
-#include "agent/health.h"
+#include "agent/health/health.h"
+#include "agent/health/heartbeat.h"
 #include "agent/http.h"
 #include "agent/metrics.h"
 #include "agent/rpc/rpc.h"
@@ -23,6 +24,7 @@ struct daemon {
     size_t method_count;
     struct metrics *metrics;
     struct health *health;
+    struct heartbeat *heartbeat; /* NULL: none are written */
     struct shard_sync *shard_sync;
     struct http *http;
     struct worker *stop_worker;

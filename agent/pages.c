@@ -59,14 +59,15 @@ page_healthz(const struct pages_picture *picture, struct buffer *body)
 static bool
 is_ready(const struct pages_picture *picture)
 {
-    const struct health_probe *probe = &picture->health.probe;
+    const struct health_facts *facts = &picture->health.facts;
     if (!picture->is_started)
         return false;
     if (picture->view.snapshot.is_serving)
         return true;
     bool is_following = picture->view.state == STATE_FOLLOWING;
-    bool may_idle = !should_serve(picture) || (picture->awaits_primary && !probe->is_replica);
-    return is_following && may_idle && probe->server_answers;
+    bool may_idle =
+        !should_serve(picture) || (picture->awaits_primary && !facts->replication.is_replica);
+    return is_following && may_idle && facts->server.answers;
 }
 
 struct page
@@ -144,8 +145,8 @@ static void
 print_state(const struct pages_picture *picture, struct buffer *body)
 {
     const struct tablet_view *view = &picture->view;
-    buffer_appendf(body, "\n%-14s %s: %s\n", "state",
-                   view->snapshot.is_serving ? "SERVING" : "NOT_SERVING", view->snapshot.reason);
+    char sentence[TABLET_SENTENCE];
+    buffer_appendf(body, "\n%-14s %s\n", "state", tablet_sentence(&view->snapshot, sentence));
     if (!picture->is_started)
         line(body, "starting", picture->start_step);
     if (view->publish_error[0] != '\0')
@@ -153,17 +154,27 @@ print_state(const struct pages_picture *picture, struct buffer *body)
 }
 
 static void
-print_replication(const struct health_probe *probe, struct buffer *body)
+print_replication(const struct health_view *health, struct buffer *body)
 {
-    if (!probe->is_replica)
+    const struct health_replication *replication = &health->facts.replication;
+    char lag[32];
+    if (!replication->is_replica)
         return;
-    buffer_appendf(body, "%-14s from %s, IO %s, SQL %s", "replication", probe->source,
-                   state_word(probe->io_state), state_word(probe->sql_state));
-    if (!probe->is_lag_unknown)
-        buffer_appendf(body, ", %u s behind", (unsigned)probe->lag_seconds);
+    buffer_appendf(body, "%-14s from %s, IO %s, SQL %s", "replication", replication->source,
+                   state_word(replication->io_state), state_word(replication->sql_state));
+    if (health->verdict.is_lag_known)
+        buffer_appendf(body, ", %s behind", health_duration(health->verdict.lag_ms, lag));
     buffer_append_char(body, '\n');
-    if (probe->replication_error[0] != '\0')
-        line(body, "", probe->replication_error);
+    if (replication->error[0] != '\0')
+        line(body, "", replication->error);
+}
+
+static void
+print_problems(const struct health_judgement *judgement, struct buffer *body)
+{
+    for (int i = 0; i < judgement->problem_count; i++)
+        line(body, judgement->problems[i].is_fatal ? "problem" : "warning",
+             judgement->problems[i].text);
 }
 
 struct page
@@ -171,7 +182,8 @@ page_status(const struct pages_picture *picture, struct buffer *body)
 {
     print_identity(picture, body);
     print_state(picture, body);
-    print_replication(&picture->health.probe, body);
+    print_problems(&picture->health.judgement, body);
+    print_replication(&picture->health, body);
     pages_list_jobs(&picture->jobs, body);
     if (picture->view.history_count > 0)
         buffer_append_text(body, "\nlast changes, newest first\n");

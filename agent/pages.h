@@ -3,7 +3,7 @@
 #define VTAGENT_PAGES_H
 
 #include "agent/base/buffer.h"
-#include "agent/health.h"
+#include "agent/health/health.h"
 #include "agent/job/registry.h"
 #include "agent/metrics.h"
 #include "agent/tablet/tablet_internal.h"

@@ -21,7 +21,7 @@ state_number(const struct pages_picture *picture)
 {
     if (picture->view.snapshot.is_serving)
         return 2;
-    return picture->health.probe.server_answers ? 1 : 0;
+    return picture->health.facts.server.answers ? 1 : 0;
 }
 
 static void
@@ -64,7 +64,7 @@ page_vars(const struct pages_picture *picture, struct buffer *body)
     add_text(body, "TabletStateReason", picture->view.snapshot.reason);
     add_number(body, "PrimaryTermStartTime",
                (double)(picture->view.snapshot.term_start_ns / 1000000000));
-    add_number(body, "replicationLagSec", picture->health.verdict.lag_seconds);
+    add_number(body, "replicationLagSec", (double)picture->health.verdict.lag_ms / 1000);
     add_number(body, "BackupIsRunning", picture->view.snapshot.is_backup_running);
     add_number(body, "ResidentBytes", (double)picture->process.resident_bytes);
     buffer_appendf(body, "\"Uptime\": %lld\n}\n",
@@ -129,13 +129,13 @@ print_state(const struct pages_picture *picture, struct buffer *body)
     gauge(body, "vttablet_tablet_state", state_number(picture));
     gauge(body, "vttablet_is_serving", picture->view.snapshot.is_serving);
     gauge(body, "vttablet_is_started", picture->is_started);
-    gauge(body, "vttablet_mysqld_answers", health->probe.server_answers);
-    gauge(body, "vttablet_mysqld_read_only", health->probe.is_read_only);
+    gauge(body, "vttablet_mysqld_answers", health->facts.server.answers);
+    gauge(body, "vttablet_mysqld_read_only", health->facts.server.is_read_only);
     gauge(body, "vttablet_replication_is_running",
-          health->probe.io_state == REPLICATION_RUNNING &&
-              health->probe.sql_state == REPLICATION_RUNNING);
+          health->facts.replication.io_state == REPLICATION_RUNNING &&
+              health->facts.replication.sql_state == REPLICATION_RUNNING);
     if (health->verdict.is_lag_known)
-        gauge(body, "vttablet_replication_lag_sec", health->verdict.lag_seconds);
+        gauge(body, "vttablet_replication_lag_sec", (double)health->verdict.lag_ms / 1000);
     gauge(body, "vttablet_primary_term_start_seconds",
           (double)picture->view.snapshot.term_start_ns / 1e9);
     gauge(body, "vttablet_record_is_current",

@@ -15,6 +15,7 @@
 #define QUERY_THREADS 4
 #define WAIT_THREADS 16
 #define MOST_IDLE_CONNECTIONS 8
+#define BACKUPS_INTERVAL_MS 60000
 
 struct error *
 daemon_lock(struct daemon *daemon)
@@ -40,13 +41,28 @@ on_change(void *data)
 {
     struct daemon *daemon = data;
     shard_sync_wake(daemon->shard_sync);
-    health_poke(daemon->health);
+    health_refresh(daemon->health);
 }
 
 static void
 on_health_wanted(void *data)
 {
     health_poke(((struct daemon *)data)->health);
+}
+
+static void
+on_heartbeats_wanted(void *data)
+{
+    heartbeat_request(((struct daemon *)data)->heartbeat);
+}
+
+static void
+on_health_report(const struct health_view *view, void *data)
+{
+    struct daemon *daemon = data;
+    struct tablet_snapshot snapshot;
+    tablet_get_snapshot(daemon->context.tablet, &snapshot);
+    stream_health_tell(handlers_streams(daemon->methods), view, &snapshot);
 }
 
 static void
@@ -116,6 +132,8 @@ create_tablet(struct daemon *daemon)
         .on_record_deleted_data = daemon,
         .on_health_wanted = on_health_wanted,
         .on_health_wanted_data = daemon,
+        .on_heartbeats_wanted = on_heartbeats_wanted,
+        .on_heartbeats_wanted_data = daemon,
     };
     tablet_bind(tablet_new(&options), context);
 }
@@ -151,11 +169,40 @@ create_methods(struct daemon *daemon)
     freep(&paths);
 }
 
+static struct error *
+create_health(struct daemon *daemon)
+{
+    const struct config *config = daemon->config;
+    bool has_storage = !str_is_empty(config->storage_implementation);
+    const char *directory = str_is_empty(config->disk_directory) ? config->identity.tablet_directory
+                                                                 : config->disk_directory;
+    struct health_options options = {
+        .context = &daemon->context,
+        .rules = {.interval_ms = config->health_interval_ms,
+                  .unhealthy_ms = config->unhealthy_ms,
+                  .degraded_ms = config->degraded_ms,
+                  .disk_timeout_ms = config->disk_timeout_ms,
+                  .disk_reserve_bytes = config->disk_reserve_bytes,
+                  .expects_heartbeats = config->writes_heartbeats},
+        .disk_directory = config->is_mysql_remote ? "" : directory,
+        .disk_interval_ms = config->disk_interval_ms,
+        .certificate_files = {config->grpc_cert, config->peer_cert, config->topo_tls_cert},
+        .backups_interval_ms = has_storage ? BACKUPS_INTERVAL_MS : 0,
+        .on_report = on_health_report,
+        .on_report_data = daemon,
+        .on_restart = daemon_on_server_restart};
+    TRY(health_new(&options, &daemon->health));
+    struct heartbeat_options heartbeat = {.context = &daemon->context,
+                                          .interval_ms = config->heartbeat_interval_ms,
+                                          .is_always_on = config->writes_heartbeats,
+                                          .lease_ms = config->heartbeat_lease_ms};
+    return heartbeat_new(&heartbeat, &daemon->heartbeat);
+}
+
 struct error *
 daemon_create(struct daemon *daemon)
 {
     struct tablet_context *context = &daemon->context;
-    const struct config *config = daemon->config;
     TRY(loop_new(&context->loop));
     TRY(rpc_pump_start(&daemon->pump));
     fill_context(daemon);
@@ -163,14 +210,8 @@ daemon_create(struct daemon *daemon)
     TRY(create_clients(daemon));
     create_tablet(daemon);
     create_methods(daemon);
-    struct health_options health = {
-        .context = context,
-        .interval_ms = config->health_interval_ms,
-        .rules = {.unhealthy_ms = config->unhealthy_ms, .degraded_ms = config->degraded_ms},
-        .on_restart = daemon_on_server_restart,
-        .restart_data = daemon};
-    TRY(health_new(&health, &daemon->health));
-    return shard_sync_new(context, config->shard_sync_retry_ms, &daemon->shard_sync);
+    TRY(create_health(daemon));
+    return shard_sync_new(context, daemon->config->shard_sync_retry_ms, &daemon->shard_sync);
 }
 
 /* ---- Listening ---- */
@@ -239,6 +280,7 @@ daemon_destroy(struct daemon *daemon)
     struct tablet_context *context = &daemon->context;
     cancel_request(context->stop);
     health_free(daemon->health);
+    heartbeat_free(daemon->heartbeat);
     shard_sync_free(daemon->shard_sync);
     worker_free(context->action_worker);
     worker_free(context->job_worker); /* the action thread hands jobs over to it */

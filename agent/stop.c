@@ -5,6 +5,7 @@
 
 #include "agent/base/log.h"
 #include "agent/daemon_private.h"
+#include "agent/handlers/handlers.h"
 #include "agent/job/registry.h"
 
 #define COMPONENT "stop"
@@ -26,6 +27,7 @@ end_loop(void *data)
 {
     struct daemon *daemon = data;
     health_end(daemon->health);
+    heartbeat_end(daemon->heartbeat);
     shard_sync_stop(daemon->shard_sync);
     tablet_stop_publishing(daemon->context.tablet);
     http_stop(daemon->http);
@@ -53,6 +55,7 @@ stop_on_worker(void *data)
     struct daemon *daemon = data;
     struct tablet_context *context = &daemon->context;
     cancel_request(context->stop); /* the start, jobs and background work end */
+    stream_health_stop(handlers_streams(daemon->methods));
     await_jobs(daemon);
     if (daemon->server != NULL)
         rpc_server_stop(daemon->server, daemon->config->onterm_timeout_ms / 4);

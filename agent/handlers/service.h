@@ -9,6 +9,7 @@
 
 #include "agent/actions/dba.h"
 #include "agent/actions/grants.h"
+#include "agent/health/semi_sync_watch.h"
 #include "agent/job/registry.h"
 #include "agent/rpc/rpc.h"
 #include "agent/tablet/tablet.h"
@@ -34,11 +35,7 @@ struct handler_row {
     bool is_stream;    /* `response` is NULL; events go through handler_send_event */
 };
 
-/* Semi-sync's progress between two looks, to tell "waiting" from "blocked". */
-struct semi_sync_watch {
-    _Atomic int64_t waiting_since_ms; /* 0: nobody waited at the last look */
-    _Atomic int64_t acknowledged;     /* transactions acknowledged at that time */
-};
+struct stream_health;
 struct table_lock;
 struct throttler_cache;
 
@@ -49,7 +46,8 @@ struct service {
     struct table_lock *table_lock;        /* loop's; tables.c */
     struct throttler_cache *throttler;    /* loop's; throttler_config.c */
     _Atomic int64_t throttler_checked_ms; /* last check by an app; 0: never */
-    struct rpc_method *methods;
+    struct stream_health *streams;
+    struct rpc_method *methods; /* one per row, and StreamHealth's */
     struct handler_binding {
         struct service *service;
         const struct handler_row *row;

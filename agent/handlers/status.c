@@ -8,7 +8,6 @@
 #include "agent/base/buffer.h"
 #include "agent/handlers/convert.h"
 #include "agent/handlers/message.h"
-#include "agent/handlers/semi_sync_watch.h"
 #include "agent/handlers/service.h"
 
 HANDLER(handle_full_status)
@@ -19,14 +18,15 @@ HANDLER(handle_full_status)
     TRY(handler_take_dba(call, &dba));
     CLEANUP(full_status_done) struct full_status status = {0};
     TRY(full_status_read(dba.db, call->cancel, &status));
-    bool is_blocked =
-        semi_sync_is_blocked(&call->service->semi_sync, &status, dba.db, call->cancel);
+    bool is_blocked = semi_sync_is_blocked(&call->service->semi_sync,
+                                           status.semi_sync_wait_sessions, dba.db, call->cancel);
 
     struct tablet_snapshot snapshot;
     tablet_get_snapshot(call->context->tablet, &snapshot);
     out->status = convert_full_status(&status);
     out->status->tablet_type = snapshot.type;
     out->status->semi_sync_blocked = is_blocked;
+    out->status->disk_stalled = snapshot.is_disk_stalled;
     if (out->status->replication_status != NULL)
         out->status->replication_status->backup_running = snapshot.is_backup_running;
     return NULL;

@@ -119,10 +119,11 @@ handlers_methods(struct tablet_context *context, size_t *ret_count)
     size_t count = ARRAY_LENGTH(rows);
     struct service *service = xcalloc(1, sizeof(*service));
     service->context = context;
-    service->methods = xcalloc(count, sizeof(*service->methods));
+    service->methods = xcalloc(count + 1, sizeof(*service->methods));
     service->bindings = xcalloc(count, sizeof(*service->bindings));
     service->table_lock = table_lock_new(service);
     service->throttler = throttler_cache_new();
+    service->streams = stream_health_new(context->identity);
     for (size_t i = 0; i < count; i++) {
         service->bindings[i] = (struct handler_binding){.service = service, .row = &rows[i]};
         service->methods[i] = (struct rpc_method){
@@ -134,8 +135,21 @@ handlers_methods(struct tablet_context *context, size_t *ret_count)
             .is_stream = rows[i].is_stream,
         };
     }
-    *ret_count = count;
+    service->methods[count] = stream_health_method(service->streams);
+    *ret_count = count + 1;
     return service->methods;
+}
+
+static struct service *
+service_of(const struct rpc_method *methods)
+{
+    return ((struct handler_binding *)methods[0].data)->service;
+}
+
+struct stream_health *
+handlers_streams(const struct rpc_method *methods)
+{
+    return service_of(methods)->streams;
 }
 
 void
@@ -143,7 +157,8 @@ handlers_free(const struct rpc_method *methods)
 {
     if (methods == NULL)
         return;
-    struct service *service = ((struct handler_binding *)methods[0].data)->service;
+    struct service *service = service_of(methods);
+    stream_health_free(service->streams);
     table_lock_free(service->table_lock);
     throttler_cache_free(service->throttler);
     free(service->bindings);

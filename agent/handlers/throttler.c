@@ -149,8 +149,10 @@ HANDLER(handle_check_throttler)
     CLEANUP(config_free) Topodata__ThrottlerConfig *config = NULL;
     TRY(throttler_config_get(call, &config));
     bool is_enabled = config != NULL && config->enabled;
-    if (is_enabled && !in->skip_request_heartbeats && !str_equal(app, "vitess"))
+    if (is_enabled && !in->skip_request_heartbeats && !str_equal(app, "vitess")) {
         atomic_store(&call->service->throttler_checked_ms, clock_monotonic_ms());
+        tablet_request_heartbeats(call->context);
+    }
     out->recently_checked = throttler_was_checked_within(call->service, THROTTLER_RECENT_MS);
 
     enum throttler_app verdict = THROTTLER_APP_EXEMPT;

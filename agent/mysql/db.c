@@ -174,6 +174,12 @@ db_server_version(const struct db *db)
     return mysql_get_server_info(db->mysql);
 }
 
+int
+db_descriptor(const struct db *db)
+{
+    return (int)mysql_get_socket(db->mysql);
+}
+
 uint64_t
 db_connection_id(const struct db *db)
 {

@@ -88,6 +88,8 @@ size_t db_count_statements(const char *sql);
 const struct dialect *db_dialect(const struct db *db);
 const char *db_server_version(const struct db *db); /* "10.11.19-MariaDB-…" as the handshake says */
 uint64_t db_connection_id(const struct db *db);
+/* Its socket: readable while nothing was asked means that the server ended it. */
+int db_descriptor(const struct db *db);
 
 /* A pool of idle connections for one account. Any thread. */
 struct db_pool;

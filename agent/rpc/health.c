@@ -61,8 +61,9 @@ take_watch(struct rpc_server *server, struct rpc_call *call)
 }
 
 static void
-on_watcher_gone(struct rpc_call *call)
+on_watcher_gone(struct rpc_call *call, void *data)
 {
+    (void)data;
     if (take_watch(call->server, call))
         rpc_call_finish(call, NULL, error_new(ERROR_CANCELED, "the client is gone"));
 }
@@ -83,7 +84,6 @@ on_watch(struct rpc_call *call, const ProtobufCMessage *message, void *data)
                 is_service_known(server, request->service)
                     ? GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVING
                     : GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVICE_UNKNOWN);
-    call->on_gone = on_watcher_gone;
     pthread_mutex_lock(&server->lock);
     bool is_stopping = server->is_stopping;
     if (!is_stopping) {
@@ -93,8 +93,8 @@ on_watch(struct rpc_call *call, const ProtobufCMessage *message, void *data)
     pthread_mutex_unlock(&server->lock);
     if (is_stopping)
         finish_watch(call);
-    else if (call_is_gone(call))
-        on_watcher_gone(call);
+    else
+        rpc_call_on_gone(call, on_watcher_gone, NULL);
 }
 
 void

@@ -86,6 +86,15 @@ const char *rpc_call_peer(const struct rpc_call *call);
  * client is gone (the work may go on). */
 struct error *rpc_call_send(struct rpc_call *call,
                             const ProtobufCMessage *message) ERROR_MUST_CHECK;
+/* The same for streams that live long, without waiting: RESOURCE_EXHAUSTED when `most_queued`
+ * messages (at most 64) wait already. */
+struct error *rpc_call_offer(struct rpc_call *call, const ProtobufCMessage *message,
+                             size_t most_queued) ERROR_MUST_CHECK;
+/* By the handler of an inline stream, which then goes on after it has returned: on_gone(call,
+ * data), on the pump thread, when the client is gone (also when it is already). The call is still
+ * to be finished by somebody, once. */
+void rpc_call_on_gone(struct rpc_call *call, void (*on_gone)(struct rpc_call *call, void *data),
+                      void *data);
 /* Ends the call: with the response (unary), or with an error (taken; NULL response), or OK after
  * sends (both NULL). Exactly once per call; the call and request are gone afterwards. */
 void rpc_call_finish(struct rpc_call *call, const ProtobufCMessage *response,

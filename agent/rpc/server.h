@@ -68,7 +68,8 @@ struct rpc_call {
     int status_code;
     char *status_text;
 
-    void (*on_gone)(struct rpc_call *call); /* pump thread; for health watches */
+    void (*on_gone)(struct rpc_call *call, void *data); /* pump thread, as gone_data */
+    void *gone_data;
     struct rpc_call *next_watch;
 };
 

@@ -90,7 +90,7 @@ on_close(struct rpc_tag *tag, bool is_ok)
         pthread_cond_broadcast(&call->has_room);
         pthread_mutex_unlock(&call->lock);
         if (call->on_gone != NULL)
-            call->on_gone(call);
+            call->on_gone(call, call->gone_data);
     }
     call_unref(call);
 }

@@ -191,6 +191,17 @@ on_sent(struct rpc_tag *tag, bool is_ok)
     call_unref(call);
 }
 
+/* Under the lock. */
+static void
+enqueue(struct rpc_call *call, grpc_byte_buffer *take_buffer)
+{
+    if (call->queue == NULL)
+        call->queue = xcalloc(SEND_QUEUE_LENGTH, sizeof(*call->queue));
+    call->queue[(call->queue_first + call->queue_count++) % SEND_QUEUE_LENGTH] = take_buffer;
+    if (!call->is_sending)
+        send_next(call);
+}
+
 struct error *
 rpc_call_send(struct rpc_call *call, const ProtobufCMessage *message)
 {
@@ -201,16 +212,43 @@ rpc_call_send(struct rpc_call *call, const ProtobufCMessage *message)
         pthread_cond_wait(&call->has_room, &call->lock);
     bool is_gone = call->is_gone;
     if (!is_gone) {
-        if (call->queue == NULL)
-            call->queue = xcalloc(SEND_QUEUE_LENGTH, sizeof(*call->queue));
-        call->queue[(call->queue_first + call->queue_count++) % SEND_QUEUE_LENGTH] = buffer;
+        enqueue(call, buffer);
         buffer = NULL;
-        if (!call->is_sending)
-            send_next(call);
     }
     pthread_mutex_unlock(&call->lock);
     destroy_buffer(&buffer);
     return is_gone ? error_new(ERROR_CANCELED, "the client is gone") : NULL;
+}
+
+struct error *
+rpc_call_offer(struct rpc_call *call, const ProtobufCMessage *message, size_t most_queued)
+{
+    grpc_byte_buffer *buffer;
+    TRY(message_pack(message, call->server->max_message_bytes, &buffer));
+    pthread_mutex_lock(&call->lock);
+    bool is_gone = call->is_gone;
+    bool is_full = call->queue_count >= most_queued || call->queue_count == SEND_QUEUE_LENGTH;
+    if (!is_gone && !is_full) {
+        enqueue(call, buffer);
+        buffer = NULL;
+    }
+    pthread_mutex_unlock(&call->lock);
+    destroy_buffer(&buffer);
+    if (is_gone)
+        return error_new(ERROR_CANCELED, "the client is gone");
+    return is_full ? error_new(ERROR_RESOURCE_EXHAUSTED,
+                               "%zu messages wait for the client: it is too slow", most_queued)
+                   : NULL;
+}
+
+void
+rpc_call_on_gone(struct rpc_call *call, void (*on_gone)(struct rpc_call *call, void *data),
+                 void *data)
+{
+    call->on_gone = on_gone;
+    call->gone_data = data;
+    if (call_is_gone(call))
+        on_gone(call, data);
 }
 
 static void

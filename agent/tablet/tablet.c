@@ -124,17 +124,28 @@ fill_snapshot(const struct tablet *tablet, struct tablet_snapshot *snapshot)
             tablet->is_healthy && !tablet->must_catch_up && states_is_serving(&tablet->role),
         .is_backup_running = tablet->is_backup_running,
         .is_demoting = tablet->role.state == STATE_DEMOTED,
+        .is_disk_stalled = tablet->is_disk_stalled,
         .mysql_port = tablet->mysql_port,
         .data_as_of_ms = tablet->data_as_of_ms,
     };
     snprintf(snapshot->reason, sizeof(snapshot->reason), "%s", reason);
 }
 
+const char *
+tablet_sentence(const struct tablet_snapshot *snapshot, char text[TABLET_SENTENCE])
+{
+    if (snapshot->is_serving)
+        snprintf(text, TABLET_SENTENCE, "%s, serving, %s", tablet_type_name(snapshot->type),
+                 snapshot->reason);
+    else
+        snprintf(text, TABLET_SENTENCE, "not serving: %s", snapshot->reason);
+    return text;
+}
+
 struct snapshot_call {
     const struct tablet *tablet;
     struct tablet_snapshot *snapshot;
     enum tablet_state state;
-    bool must_catch_up;
 };
 
 static void
@@ -143,7 +154,6 @@ snapshot_on_loop(void *data)
     struct snapshot_call *call = data;
     fill_snapshot(call->tablet, call->snapshot);
     call->state = call->tablet->role.state;
-    call->must_catch_up = call->tablet->must_catch_up;
 }
 
 void
@@ -162,21 +172,13 @@ tablet_get_state(struct tablet *tablet)
     return call.state;
 }
 
-bool
-tablet_is_catching_up(struct tablet *tablet)
-{
-    struct tablet_snapshot snapshot;
-    struct snapshot_call call = {.tablet = tablet, .snapshot = &snapshot};
-    loop_call(tablet->options.loop, "tablet_is_catching_up", snapshot_on_loop, &call);
-    return call.must_catch_up;
-}
-
 void
 tablet_get_view(struct tablet *tablet, struct tablet_view *ret_view)
 {
     loop_assert(tablet->options.loop);
     fill_snapshot(tablet, &ret_view->snapshot);
     ret_view->state = tablet->role.state;
+    ret_view->must_catch_up = tablet->must_catch_up;
     memcpy(ret_view->history, tablet->history, sizeof(tablet->history));
     ret_view->history_count = tablet->history_count;
     ret_view->is_published = tablet->is_publishing;
@@ -252,7 +254,7 @@ tablet_set_demoting(struct tablet_context *context, bool is_demoting)
 
 struct field_call {
     struct tablet *tablet;
-    bool flag;
+    bool flag, is_disk_stalled;
     int32_t number;
     const char *text;
 };
@@ -321,20 +323,23 @@ set_health_on_loop(void *data)
     struct tablet_snapshot before, after;
     fill_snapshot(tablet, &before);
     tablet->is_healthy = call->flag;
+    tablet->is_disk_stalled = call->is_disk_stalled;
     snprintf(tablet->health_reason, sizeof(tablet->health_reason), "%s", call->text);
     fill_snapshot(tablet, &after);
     if (before.is_serving == after.is_serving)
         return;
-    char text[320];
-    snprintf(text, sizeof(text), "%s: %s", after.is_serving ? "serving" : "not serving",
-             after.reason);
-    tablet_remember(tablet, text);
+    char text[TABLET_SENTENCE];
+    tablet_remember(tablet, tablet_sentence(&after, text));
 }
 
 void
-tablet_set_health(struct tablet_context *context, bool is_serving, const char *reason)
+tablet_set_health(struct tablet_context *context, bool is_serving, const char *reason,
+                  bool is_disk_stalled)
 {
-    struct field_call call = {.tablet = context->tablet, .flag = is_serving, .text = reason};
+    struct field_call call = {.tablet = context->tablet,
+                              .flag = is_serving,
+                              .text = reason,
+                              .is_disk_stalled = is_disk_stalled};
     loop_call(context->loop, "tablet_set_health", set_health_on_loop, &call);
 }
 
@@ -364,4 +369,12 @@ tablet_poke_health(struct tablet_context *context)
     const struct tablet_options *options = &context->tablet->options;
     if (options->on_health_wanted != NULL)
         options->on_health_wanted(options->on_health_wanted_data);
+}
+
+void
+tablet_request_heartbeats(struct tablet_context *context)
+{
+    const struct tablet_options *options = &context->tablet->options;
+    if (options->on_heartbeats_wanted != NULL)
+        options->on_heartbeats_wanted(options->on_heartbeats_wanted_data);
 }

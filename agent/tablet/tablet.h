@@ -77,12 +77,17 @@ struct tablet_snapshot {
     Topodata__TabletType type;
     int64_t term_start_ns; /* primary term; 0 when not primary */
     bool is_serving;
-    char reason[256]; /* the state in one sentence */
+    char reason[256]; /* why it does not serve; how it serves */
     bool is_backup_running;
     bool is_demoting; /* DemotePrimary was done and not undone */
+    bool is_disk_stalled;
     int32_t mysql_port;
     int64_t data_as_of_ms; /* clock_monotonic_ms() of a replica's source then; 0: never known */
 };
+#define TABLET_SENTENCE 320
+/* "replica, serving, 0.3 s behind db:3306", "not serving: the disk of the data directory is 97 %
+ * full". */
+const char *tablet_sentence(const struct tablet_snapshot *snapshot, char text[TABLET_SENTENCE]);
 /* Any thread but the pump's (waits for the loop). */
 void tablet_get_snapshot(struct tablet *tablet, struct tablet_snapshot *ret_snapshot);
 
@@ -112,6 +117,8 @@ void tablet_set_backup_running(struct tablet_context *context, bool is_running);
 void tablet_must_catch_up(struct tablet_context *context);
 /* Asks for a health check now. Any thread. */
 void tablet_poke_health(struct tablet_context *context);
+/* Somebody asks for the lag: a primary that writes heartbeats on demand does so now. Any thread. */
+void tablet_request_heartbeats(struct tablet_context *context);
 /* Tags: replaces or merges, publishes, returns the result as a copy of the record. Action thread.
  */
 struct error *tablet_change_tags(struct tablet_context *context, struct cancel *cancel,

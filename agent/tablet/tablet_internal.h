@@ -20,6 +20,9 @@ struct tablet_options {
     /* A health check is wanted now. Any thread. */
     void (*on_health_wanted)(void *data);
     void *on_health_wanted_data;
+    /* Somebody asks for the lag. Any thread. */
+    void (*on_heartbeats_wanted)(void *data);
+    void *on_heartbeats_wanted_data;
 };
 struct tablet *tablet_new(const struct tablet_options *options);
 void tablet_free(struct tablet *tablet); /* after the loop ended */
@@ -38,12 +41,12 @@ enum tablet_state tablet_get_state(struct tablet *tablet);
 /* Found by asking mysqld: 0 leaves the port, collation follows the dialect. */
 void tablet_set_server(struct tablet_context *context, int32_t mysql_port, bool is_mariadb);
 /* Health's verdict; logged once when it changes. Any thread. */
-void tablet_set_health(struct tablet_context *context, bool is_serving, const char *reason);
-bool tablet_is_catching_up(struct tablet *tablet);
+void tablet_set_health(struct tablet_context *context, bool is_serving, const char *reason,
+                       bool is_disk_stalled);
 void tablet_set_caught_up(struct tablet_context *context);
 
 /* ---- Transitions shown on the status page. ---- */
-#define TABLET_HISTORY 16
+#define TABLET_HISTORY 50
 struct tablet_transition {
     int64_t time_ns;
     char text[320];
@@ -52,6 +55,7 @@ struct tablet_transition {
 struct tablet_view {
     struct tablet_snapshot snapshot;
     enum tablet_state state;
+    bool must_catch_up;                               /* restored, and has not caught up yet */
     struct tablet_transition history[TABLET_HISTORY]; /* newest first */
     size_t history_count;
     bool is_published;

@@ -10,7 +10,7 @@ struct tablet {
     struct tablet_context *context;
     /* ---- owned by the loop's thread ---- */
     struct tablet_role role;
-    bool is_healthy;
+    bool is_healthy, is_disk_stalled;
     int64_t data_as_of_ms;
     char health_reason[256];
     bool is_backup_running, must_catch_up;

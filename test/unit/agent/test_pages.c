@@ -29,7 +29,7 @@ set_up(void)
     picture.view.snapshot.is_serving = true;
     picture.view.snapshot.mysql_port = 3306;
     snprintf(picture.view.snapshot.reason, sizeof(picture.view.snapshot.reason), "replicating");
-    picture.health.probe.server_answers = true;
+    picture.health.facts.server.answers = true;
     body = (struct buffer)BUFFER_INIT;
 }
 
@@ -99,9 +99,9 @@ Test(pages, a_shard_without_its_first_primary_is_ready, .init = set_up, .fini = 
     picture.awaits_primary = true;
     cr_assert_eq(status_of(page_readyz), 200);
     cr_assert_eq(status_of(page_healthz), 500);
-    picture.health.probe.is_replica = true; /* it has one now, and does not serve */
+    picture.health.facts.replication.is_replica = true; /* it has one now, and does not serve */
     cr_assert_eq(status_of(page_readyz), 503);
-    picture.health.probe = (struct health_probe){.server_answers = false};
+    picture.health.facts = (struct health_facts){.server = {.answers = false}};
     cr_assert_eq(status_of(page_readyz), 503);
 }
 
@@ -141,7 +141,7 @@ running_job(void)
 Test(pages, metrics_show_state_lag_and_job, .init = set_up, .fini = tear_down)
 {
     picture.health.verdict.is_lag_known = true;
-    picture.health.verdict.lag_seconds = 4;
+    picture.health.verdict.lag_ms = 4000;
     picture.jobs.views[0] = running_job();
     picture.jobs.count = 1;
     picture.jobs.ended[JOB_RESTORE][JOB_FAILED] = 3;
@@ -188,23 +188,25 @@ Test(pages, the_status_page_lists_jobs, .init = set_up, .fini = tear_down)
 
 Test(pages, the_status_page_tells_the_story, .init = set_up, .fini = tear_down)
 {
-    struct health_probe *probe = &picture.health.probe;
+    struct health_replication *probe = &picture.health.facts.replication;
     probe->is_replica = true;
     probe->io_state = REPLICATION_RUNNING;
     probe->sql_state = REPLICATION_STOPPED;
     probe->is_lag_unknown = true;
     snprintf(probe->source, sizeof(probe->source), "db0:3306");
-    snprintf(probe->replication_error, sizeof(probe->replication_error), "duplicate key");
+    snprintf(probe->error, sizeof(probe->error), "duplicate key");
     picture.view.history_count = 1;
     picture.view.history[0].time_ns = 1000000000;
     snprintf(picture.view.history[0].text, sizeof(picture.view.history[0].text), "promoted");
     snprintf(picture.view.publish_error, sizeof(picture.view.publish_error), "etcd is away");
     cr_assert_eq(status_of(page_status), 200);
-    static const char *const pieces[] = {
-        "zone1-0000000100",     "ks/-80",
-        "SERVING: replicating", "from db0:3306, IO running, SQL stopped\n",
-        "duplicate key",        "1970-01-01T00:00:01Z  promoted",
-        "etcd is away"};
+    static const char *const pieces[] = {"zone1-0000000100",
+                                         "ks/-80",
+                                         "state          replica, serving, replicating\n",
+                                         "from db0:3306, IO running, SQL stopped\n",
+                                         "duplicate key",
+                                         "1970-01-01T00:00:01Z  promoted",
+                                         "etcd is away"};
     for (size_t i = 0; i < ARRAY_LENGTH(pieces); i++)
         cr_assert_not_null(strstr(buffer_text(&body), pieces[i]));
 }

@@ -10,17 +10,7 @@
 #include "agent/base/clock.h"
 #include "agent/handlers/handlers.h"
 #include "agent/handlers/service.h"
-
-struct rpc_call {
-    struct cancel *cancel;
-    Tabletmanagerdata__BackupRequest request;
-    int request_concurrency;
-    atomic_bool is_finished; /* the last to be set */
-    int code;
-    char *message;
-    char *payload;
-    char events[512]; /* of a stream, one after the other */
-};
+#include "fake_call.h"
 
 struct cancel *
 rpc_call_cancel(struct rpc_call *call)
@@ -65,9 +55,35 @@ rpc_call_finish(struct rpc_call *call, const ProtobufCMessage *response, struct 
     atomic_store(&call->is_finished, true);
 }
 
-static void
-call_done(struct rpc_call *call)
+struct error *
+rpc_call_offer(struct rpc_call *call, const ProtobufCMessage *message, size_t most_queued)
 {
+    (void)most_queued;
+    if (call->is_full)
+        return error_new(ERROR_RESOURCE_EXHAUSTED, "full");
+    uint8_t bytes[1024];
+    cr_assert_leq(protobuf_c_message_get_packed_size(message), sizeof(bytes));
+    size_t size = protobuf_c_message_pack(message, bytes);
+    if (call->last != NULL)
+        query__stream_health_response__free_unpacked(call->last, NULL);
+    call->last = query__stream_health_response__unpack(NULL, size, bytes);
+    call->offered++;
+    return NULL;
+}
+
+void
+rpc_call_on_gone(struct rpc_call *call, void (*on_gone)(struct rpc_call *call, void *data),
+                 void *data)
+{
+    call->on_gone = on_gone;
+    call->gone_data = data;
+}
+
+void
+fake_call_done(struct rpc_call *call)
+{
+    if (call->last != NULL)
+        query__stream_health_response__free_unpacked(call->last, NULL);
     cancel_unref(call->cancel);
     free(call->message);
     free(call->payload);
@@ -95,7 +111,7 @@ Test(dispatch, ping_is_echoed_at_once)
     cr_assert(call.is_finished);
     cr_assert_eq(call.code, 0);
     cr_assert_str_eq(call.payload, "payload");
-    call_done(&call);
+    fake_call_done(&call);
     handlers_free(methods);
 }
 
@@ -141,9 +157,9 @@ Test(dispatch, call_whose_caller_left_while_it_was_queued_answers_with_that)
     cr_assert_eq(late.code, ERROR_DEADLINE_EXCEEDED);
     cr_assert(good.is_finished);
     cr_assert_eq(good.code, 0);
-    call_done(&gone);
-    call_done(&late);
-    call_done(&good);
+    fake_call_done(&gone);
+    fake_call_done(&late);
+    fake_call_done(&good);
     handlers_free(methods);
 }
 
@@ -236,9 +252,9 @@ Test(dispatch, a_caller_that_goes_away_leaves_the_job_and_one_that_asks_the_same
     cr_assert_eq(second.code, ERROR_CANCELED);
     cr_assert_not_null(strstr(second.events, "attached to the running backup-1"));
     cr_assert_not_null(strstr(second.message, "canceled before it began"));
-    call_done(&first);
-    call_done(&second);
-    call_done(&other);
+    fake_call_done(&first);
+    fake_call_done(&second);
+    fake_call_done(&other);
     free_service(&context, methods);
 }
 
@@ -259,8 +275,8 @@ Test(dispatch, only_so_many_callers_follow_jobs)
         await_finished(&calls[i]);
     pthread_mutex_lock(&gate);
     for (size_t i = 0; i < HANDLER_STREAMS_MOST; i++)
-        call_done(&calls[i]);
-    call_done(&late);
+        fake_call_done(&calls[i]);
+    fake_call_done(&late);
     free_service(&context, methods);
 }
 
@@ -276,6 +292,6 @@ Test(dispatch, a_backup_without_my_cnf_is_no_job)
     await_finished(&call);
     cr_assert_not_null(strstr(call.message, "without my.cnf"));
     await_jobs(&context, 0);
-    call_done(&call);
+    fake_call_done(&call);
     free_service(&context, methods);
 }

@@ -119,6 +119,7 @@ Test(table, methods_carry_the_rows)
     cr_assert_eq(count, 54u);
     for (size_t i = 0; i < count; i++) {
         cr_assert(strncmp(methods[i].path, "/tabletmanagerservice.TabletManager/", 36) == 0 ||
+                  strncmp(methods[i].path, "/queryservice.Query/", 20) == 0 ||
                   strncmp(methods[i].path, "/vtagent.Agent/", 15) == 0);
         cr_assert_not_null(methods[i].handler);
     }

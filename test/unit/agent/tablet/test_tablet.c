@@ -41,7 +41,7 @@ walk(enum tablet_event event, Topodata__TabletType type)
 
 Test(tablet, serves_only_when_state_and_health_agree, .init = set_up, .fini = tear_down)
 {
-    tablet_set_health(&context, true, "mysqld answers");
+    tablet_set_health(&context, true, "mysqld answers", false);
     cr_assert(!snapshot().is_serving); /* starting */
     walk(EVENT_FOLLOW, TOPODATA__TABLET_TYPE__REPLICA);
     cr_assert(snapshot().is_serving);
@@ -55,17 +55,19 @@ Test(tablet, serves_only_when_state_and_health_agree, .init = set_up, .fini = te
     cr_assert(!snapshot().is_serving);
     tablet_set_demoting(&context, false);
     cr_assert(snapshot().is_serving);
-    tablet_set_health(&context, false, "mysqld does not answer");
+    tablet_set_health(&context, false, "mysqld does not answer", false);
     cr_assert(!snapshot().is_serving);
     cr_assert_str_eq(snapshot().reason, "mysqld does not answer");
 }
 
 Test(tablet, a_restored_replica_waits_until_it_caught_up, .init = set_up, .fini = tear_down)
 {
-    tablet_set_health(&context, true, "replicating");
+    tablet_set_health(&context, true, "replicating", false);
     walk(EVENT_FOLLOW, TOPODATA__TABLET_TYPE__REPLICA);
     tablet_must_catch_up(&context);
-    cr_assert(tablet_is_catching_up(context.tablet));
+    struct tablet_view view;
+    tablet_get_view(context.tablet, &view);
+    cr_assert(view.must_catch_up);
     cr_assert(!snapshot().is_serving);
     tablet_set_caught_up(&context);
     cr_assert(snapshot().is_serving);

@@ -1,6 +1,6 @@
 #include <criterion/criterion.h>
 
-#include "agent/handlers/semi_sync_watch.h"
+#include "agent/health/semi_sync_watch.h"
 
 Test(semi_sync_watch, blocked_is_waiting_without_progress_for_a_while)
 {

@@ -1,0 +1,122 @@
+/* The shard's backups: when the newest complete one was taken, and the newest that a server has
+ * started from. A storage that hangs makes these numbers old, nothing else. */
+#include <stdio.h>
+
+#include "agent/base/clock.h"
+#include "agent/base/memory.h"
+#include "agent/health/probe.h"
+#include "backup/list.h"
+#include "backup/storage.h"
+
+#define TIMEOUT_MS 30000
+#define MOST_LOOKED_AT 8
+/* MANIFESTs are large: they are read when there is a new backup, and once in a while. */
+#define READ_AGAIN_MS 600000
+
+struct backups_state {
+    char *newest;
+    struct health_backups known;
+    int64_t read_ms;
+};
+
+static int64_t
+interval_of(const struct health_options *options)
+{
+    return options->backups_interval_ms;
+}
+
+static void *
+state_new(const struct health_options *options)
+{
+    (void)options;
+    return xcalloc(1, sizeof(struct backups_state));
+}
+
+static void
+state_free(void *data)
+{
+    struct backups_state *state = data;
+    if (state == NULL)
+        return;
+    freep(&state->newest);
+    freep(&state);
+}
+
+static struct error *
+read_list(struct backups_state *state, struct storage *storage,
+          const struct tablet_identity *identity, struct cancel *cancel)
+{
+    CLEANUP(backup_list_done) struct backup_list list = {.items = NULL};
+    TRY(backup_list_read(storage, identity->keyspace, identity->shard, MOST_LOOKED_AT, cancel,
+                         &list));
+    state->known = (struct health_backups){.measured_ms = 0};
+    for (size_t i = list.count; i > 0; i--) {
+        const struct backup_summary *backup = &list.items[i - 1];
+        if (backup->state != BACKUP_COMPLETE)
+            continue;
+        if (state->known.complete_ns == 0)
+            state->known.complete_ns = backup->time_ns;
+        if (state->known.proven_ns == 0 && !str_is_empty(backup->proof))
+            state->known.proven_ns = backup->time_ns;
+    }
+    state->read_ms = clock_monotonic_ms();
+    return NULL;
+}
+
+static struct error *
+look(struct backups_state *state, struct storage *storage, const struct tablet_identity *identity,
+     struct cancel *cancel)
+{
+    CLEANUP(freep) char *newest = NULL;
+    struct error *error =
+        backup_find_newest(storage, identity->keyspace, identity->shard, cancel, &newest);
+    if (error_is(error, ERROR_NOT_FOUND)) {
+        error_free(error);
+        freep(&state->newest);
+        state->known = (struct health_backups){.measured_ms = 0};
+        return NULL;
+    }
+    TRY(error);
+    if (str_equal(newest, state->newest) && clock_monotonic_ms() - state->read_ms < READ_AGAIN_MS)
+        return NULL;
+    TRY(read_list(state, storage, identity, cancel));
+    str_replace(&state->newest, newest);
+    return NULL;
+}
+
+static struct error *
+ask_storage(struct backups_state *state, const struct tablet_context *context)
+{
+    struct storage_options options = {.implementation = context->backup->storage_implementation,
+                                      .file_root = context->backup->file_root};
+    CLEANUP(storage_freep) struct storage *storage = NULL;
+    TRY(storage_open(&options, false, &storage));
+    CLEANUP(cancel_unrefp) struct cancel *cancel = cancel_new_child(context->stop, TIMEOUT_MS);
+    return look(state, storage, context->identity, cancel);
+}
+
+static void
+ask(void *data, const struct health_options *options, struct health_facts *answer)
+{
+    struct backups_state *state = data;
+    CLEANUP(error_freep) struct error *error = ask_storage(state, options->context);
+    answer->backups = state->known;
+    answer->backups.measured_ms = clock_monotonic_ms();
+    if (error != NULL)
+        snprintf(answer->backups.error, sizeof(answer->backups.error), "%s", error->message);
+}
+
+static void
+store(struct health_facts *facts, struct health_facts *answer)
+{
+    facts->backups = answer->backups;
+}
+
+const struct probe_kind probe_backups = {
+    .name = "backups",
+    .interval_ms = interval_of,
+    .state_new = state_new,
+    .state_free = state_free,
+    .ask = ask,
+    .store = store,
+};

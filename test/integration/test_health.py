@@ -1,0 +1,100 @@
+"""What breaks shows at once, with its cause, once, and is forgotten when it is mended."""
+import os
+import signal
+import time
+
+import pytest
+
+from vtharness.cluster import shard_of
+from vtharness.health import Listener, get
+from vtharness.run import Run
+from vtharness.wait import wait_for
+
+# Two looks at the server are a second apart; a look that does not come back has half a second more,
+# and the machine that runs this is busy.
+TWO_INTERVALS = 2.0 + 0.5 + 1.5
+
+
+@pytest.fixture(scope="module")
+def shard(flavor):
+    with Run("health") as run:
+        cluster, primary, (replica,) = shard_of(run, flavor, agent_flags=[
+            "--heartbeat-enable", "--disk-write-interval=500ms", "--disk-write-timeout=1s"])
+        for tablet in (primary, replica):
+            wait_for(lambda t=tablet: get(t, "/readyz")[0] == 200, f"{tablet.alias} is ready")
+        yield cluster
+
+
+@pytest.fixture
+def primary(shard):
+    return shard.tablets[100]
+
+
+@pytest.fixture
+def replica(shard):
+    return shard.tablets[101]
+
+
+def leaves_and_returns(tablet, spoil, mend, cause, budget=TWO_INTERVALS):
+    """Serving ends within the budget, says why, and comes back by itself: one change each way."""
+    with Listener(tablet) as listener:
+        listener.wait_serving()
+        start = time.monotonic()
+        spoil()
+        listener.wait_serving(False)
+        took = listener.first(False, start) - start
+        reason = get(tablet, "/healthz")[1]
+        ready = get(tablet, "/readyz")
+        mend()
+        listener.wait_serving()
+        assert took <= budget, f"noticed after {took:.1f} s"
+        assert cause in reason, reason
+        assert ready[0] == 503 and cause in ready[1], ready
+        assert listener.changes(start) <= 2, [m.serving for _, m in listener.messages]
+    wait_for(lambda: get(tablet, "/readyz")[0] == 200, "ready again")
+    return took
+
+
+def test_a_mysqld_that_hangs_is_noticed(replica):
+    pid = replica.mysqld_pid()
+    leaves_and_returns(replica, lambda: os.kill(pid, signal.SIGSTOP),
+                       lambda: os.kill(pid, signal.SIGCONT), "mysqld has not answered for")
+
+
+def test_a_mysqld_that_ended_is_noticed_at_once(replica):
+    def spoil():
+        replica.supervisor.signal(signal.SIGSTOP)  # who would start it again
+        os.kill(replica.mysqld_pid(), signal.SIGKILL)
+
+    def mend():
+        replica.supervisor.signal(signal.SIGCONT)
+        replica.wait_mysqld()
+        replica.call("StartReplication")  # a server starts without
+    took = leaves_and_returns(replica, spoil, mend, "mysqld does not answer")
+    print(f"noticed after {took * 1000:.0f} ms")
+    assert took <= 0.5
+
+
+def test_an_sql_thread_that_stops_is_noticed(replica):
+    word = "SLAVE" if replica.cluster.flavor.is_mariadb else "REPLICA"
+    leaves_and_returns(replica, lambda: replica.sql(f"STOP {word} SQL_THREAD"),
+                       lambda: replica.sql(f"START {word} SQL_THREAD"), "the SQL thread is stopped")
+
+
+def test_lag_is_measured_by_the_primary_s_heartbeats(primary, replica):
+    beats = primary.value("SELECT ts FROM _vt.heartbeat")
+    wait_for(lambda: primary.value("SELECT ts FROM _vt.heartbeat") != beats, "the primary writes it")
+    assert "s behind 127.0.0.1" in wait_for(
+        lambda: get(replica, "/debug/status")[1], "the replica says how far behind it is")
+    with Listener(primary) as listener:
+        assert listener.last.target.tablet_type == 1
+        assert listener.last.primary_term_start_timestamp > 0
+        assert listener.last.realtime_stats.replication_lag_seconds == 0
+
+
+def test_everybody_hears_at_least_every_five_seconds_and_when_asked(replica):
+    with Listener(replica) as listener:
+        wait_for(lambda: len(listener.messages) >= 2, "a second message", 7)
+        count = len(listener.messages)
+        replica.call("RunHealthCheck")
+        wait_for(lambda: len(listener.messages) > count, "another one at once", 1, 0.01)
