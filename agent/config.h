@@ -59,7 +59,7 @@ struct config {
     char *disk_directory;
     int64_t disk_interval_ms, disk_timeout_ms, disk_reserve_bytes;
     bool writes_heartbeats;
-    int64_t heartbeat_interval_ms, heartbeat_lease_ms;
+    int64_t heartbeat_interval_ms, heartbeat_lease_ms, health_ttl_ms;
     /* process */
     char *log_level, *log_format, *pid_file, *config_file;
 

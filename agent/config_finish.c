@@ -81,6 +81,7 @@ check_numbers(const struct config *config)
     TRY(check_range("disk-write-timeout", config->disk_timeout_ms, 100, 3600000));
     TRY(check_range("disk-reserve", config->disk_reserve_bytes, 0, INT64_MAX));
     TRY(check_range("heartbeat-interval", config->heartbeat_interval_ms, 100, 60000));
+    TRY(check_range("health-ttl", config->health_ttl_ms, 2000, 3600000));
     TRY(check_range("health-check-interval", config->health_interval_ms, 100, 3600000));
     return check_range("remote-operation-timeout", config->remote_operation_timeout_ms, 100,
                        3600000);

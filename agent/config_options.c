@@ -184,6 +184,8 @@ const struct option_row config_option_rows[] = {
     DURATION("heartbeat-interval", heartbeat_interval_ms, "1s", "Pause between two of them."),
     DURATION("heartbeat-on-demand-duration", heartbeat_lease_ms, NULL,
              "Write them only for this long after somebody asked for the lag (0: always)."),
+    DURATION("health-ttl", health_ttl_ms, "10s",
+             "Time that our health document in etcd outlives us."),
     DURATION("remote-operation-timeout", remote_operation_timeout_ms, "15s",
              "Longest time for one call to the topology or another tablet."),
     DURATION("lameduck-period", lameduck_ms, "50ms",

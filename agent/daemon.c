@@ -39,6 +39,7 @@ static void
 on_loop_started(void *data)
 {
     struct daemon *daemon = data;
+    health_publisher_start(daemon->publisher, daemon->health);
     health_start(daemon->health);
     heartbeat_start(daemon->heartbeat);
     struct error *error = daemon_listen(daemon);

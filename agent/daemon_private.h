@@ -7,6 +7,7 @@
 #include "agent/config.h"
 #include "agent/health/health.h"
 #include "agent/health/heartbeat.h"
+#include "agent/health/publisher.h"
 #include "agent/http.h"
 #include "agent/metrics.h"
 #include "agent/rpc/rpc.h"
@@ -24,6 +25,7 @@ struct daemon {
     size_t method_count;
     struct metrics *metrics;
     struct health *health;
+    struct health_publisher *publisher;
     struct heartbeat *heartbeat; /* NULL: none are written */
     struct shard_sync *shard_sync;
     struct http *http;

@@ -56,6 +56,22 @@ on_heartbeats_wanted(void *data)
     heartbeat_request(((struct daemon *)data)->heartbeat);
 }
 
+#define JOB_TEXT 128
+/* "backup-3, copy, 42 %", or "". */
+static void
+describe_job(struct job_registry *jobs, char text[JOB_TEXT])
+{
+    struct job_summary *summary = xcalloc(1, sizeof(*summary));
+    job_registry_read(jobs, summary);
+    const struct job_view *job = summary->count > 0 ? &summary->views[0] : NULL;
+    text[0] = '\0';
+    if (job != NULL && (job->state == JOB_RUNNING || job->state == JOB_WAITING))
+        snprintf(text, JOB_TEXT, "%s, %s, %d %%", job->id,
+                 job->phase[0] != '\0' ? job->phase : job_state_name(job->state),
+                 job->total_bytes != 0 ? (int)(job->done_bytes * 100 / job->total_bytes) : 0);
+    freep(&summary);
+}
+
 static void
 on_health_report(const struct health_view *view, void *data)
 {
@@ -63,6 +79,15 @@ on_health_report(const struct health_view *view, void *data)
     struct tablet_snapshot snapshot;
     tablet_get_snapshot(daemon->context.tablet, &snapshot);
     stream_health_tell(handlers_streams(daemon->methods), view, &snapshot);
+    char job[JOB_TEXT];
+    describe_job(daemon->context.jobs, job);
+    health_publisher_tell(daemon->publisher, view, &snapshot, job);
+}
+
+static void
+on_health_doubt(void *data)
+{
+    health_publisher_ask(((struct daemon *)data)->publisher);
 }
 
 static void
@@ -190,7 +215,9 @@ create_health(struct daemon *daemon)
         .backups_interval_ms = has_storage ? BACKUPS_INTERVAL_MS : 0,
         .on_report = on_health_report,
         .on_report_data = daemon,
+        .on_doubt = on_health_doubt,
         .on_restart = daemon_on_server_restart};
+    TRY(health_publisher_new(&daemon->context, config->health_ttl_ms, &daemon->publisher));
     TRY(health_new(&options, &daemon->health));
     struct heartbeat_options heartbeat = {.context = &daemon->context,
                                           .interval_ms = config->heartbeat_interval_ms,
@@ -279,6 +306,7 @@ daemon_destroy(struct daemon *daemon)
 {
     struct tablet_context *context = &daemon->context;
     cancel_request(context->stop);
+    health_publisher_free(daemon->publisher);
     health_free(daemon->health);
     heartbeat_free(daemon->heartbeat);
     shard_sync_free(daemon->shard_sync);

@@ -27,6 +27,7 @@ end_loop(void *data)
 {
     struct daemon *daemon = data;
     health_end(daemon->health);
+    health_publisher_end(daemon->publisher);
     heartbeat_end(daemon->heartbeat);
     shard_sync_stop(daemon->shard_sync);
     tablet_stop_publishing(daemon->context.tablet);
@@ -63,6 +64,7 @@ stop_on_worker(void *data)
     CLEANUP(cancel_unrefp) struct cancel *cancel = cancel_new_child(NULL, UNPUBLISH_TIMEOUT_MS);
     log_error_take(LOG_LEVEL_WARN, COMPONENT, tablet_unpublish(context, cancel),
                    "others learn from their health checks that we are gone");
+    health_publisher_stop(daemon->publisher);
     loop_post(context->loop, COMPONENT, end_loop, daemon);
 }
 

@@ -78,6 +78,7 @@ list_families(struct ctl_family families[16])
     families[count++] = topo_verbs();
     families[count++] = tablet_verbs();
     families[count++] = status_verbs();
+    families[count++] = health_verbs();
     families[count++] = reparent_verbs();
     families[count++] = backup_verbs();
     families[count++] = job_verbs();

@@ -26,7 +26,8 @@ struct ctl_options {
     /* some verbs */
     bool is_forced, is_dry_run, allows_primary, wants_ping, allows_cross_cell, prevents_cross_cell;
     bool waits_for_all, is_upgrade_safe, includes_views, names_only, schema_only, sizes_only;
-    bool disables_binlogs, reloads_schema, is_detailed, wants_restore;
+    bool disables_binlogs, reloads_schema, is_detailed, wants_restore, is_watching;
+    int64_t drain_timeout_ms;
     char *root, *server_address;
     char *cell, *keyspace, *shard, *tablet_type;
     char *keyspace_shard, *new_primary, *avoid_primary, *expected_primary;
@@ -159,6 +160,7 @@ struct ctl_family cell_verbs(void);
 struct ctl_family topo_verbs(void);
 struct ctl_family tablet_verbs(void);
 struct ctl_family status_verbs(void);
+struct ctl_family health_verbs(void);
 struct ctl_family reparent_verbs(void);
 struct ctl_family backup_verbs(void);
 struct ctl_family job_verbs(void);

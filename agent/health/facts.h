@@ -16,6 +16,7 @@ struct health_server {
     bool answers;
     bool is_gone; /* nobody listens: certain, where a slow answer is not */
     char error[HEALTH_TEXT];
+    char version[64];
     bool is_read_only;
     bool is_semi_sync_blocked; /* a primary whose writes wait and are not acknowledged */
 };
@@ -49,7 +50,7 @@ struct health_source {
     int64_t measured_ms;
     bool is_known;   /* there is a document */
     bool is_serving; /* of type PRIMARY and serving */
-    char alias[64];
+    char alias[80];
     char *position; /* owned; NULL: none */
 };
 

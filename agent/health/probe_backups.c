@@ -88,7 +88,9 @@ static struct error *
 ask_storage(struct backups_state *state, const struct tablet_context *context)
 {
     struct storage_options options = {.implementation = context->backup->storage_implementation,
-                                      .file_root = context->backup->file_root};
+                                      .file_root = context->backup->file_root,
+                                      .gcs_bucket = context->backup->gcs_bucket,
+                                      .gcs_root = context->backup->gcs_root};
     CLEANUP(storage_freep) struct storage *storage = NULL;
     TRY(storage_open(&options, false, &storage));
     CLEANUP(cancel_unrefp) struct cancel *cancel = cancel_new_child(context->stop, TIMEOUT_MS);

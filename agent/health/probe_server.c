@@ -229,6 +229,7 @@ static struct error *
 ask_with_db(struct server_state *state, const struct health_options *options, struct db *db,
             struct cancel *cancel, struct health_facts *answer)
 {
+    copy_text(answer->server.version, sizeof(answer->server.version), db_server_version(db));
     if (!state->knows_server)
         TRY(learn_server(state, options->context, db, cancel));
     return ask_role(state, options, db, cancel, answer);
@@ -270,10 +271,11 @@ ask(void *data, const struct health_options *options, struct health_facts *answe
 static void
 store(struct health_facts *facts, struct health_facts *answer)
 {
-    int64_t answered_ms = facts->server.answered_ms;
+    struct health_server before = facts->server;
     facts->server = answer->server;
     if (!answer->server.answers) {
-        facts->server.answered_ms = answered_ms;
+        facts->server.answered_ms = before.answered_ms;
+        memcpy(facts->server.version, before.version, sizeof(before.version));
         return;
     }
     facts->replication = answer->replication;

@@ -25,6 +25,13 @@ struct topo_backend {
     void (*unlock)(struct topo_lock *lock);
     struct error *(*watch)(struct topo_conn *conn, struct cancel *cancel, const char *path,
                            topo_watch_function on_value, void *data);
+    /* See topo_lease_*. */
+    struct error *(*lease_grant)(struct topo_conn *conn, struct cancel *cancel, int64_t ttl_seconds,
+                                 int64_t *ret_lease, int64_t *ret_ttl_ms);
+    struct error *(*lease_renew)(struct topo_conn *conn, struct cancel *cancel, int64_t lease);
+    struct error *(*lease_revoke)(struct topo_conn *conn, struct cancel *cancel, int64_t lease);
+    struct error *(*put_leased)(struct topo_conn *conn, struct cancel *cancel, const char *path,
+                                const void *data, size_t size, int64_t lease);
     void (*free)(struct topo_conn *conn);
 };
 

@@ -56,7 +56,15 @@ struct error *etcd_create_leased(struct etcd_conn *conn, struct cancel *cancel, 
                                  const void *data, size_t size, int64_t lease,
                                  int64_t *ret_version) ERROR_MUST_CHECK;
 
+/* A lease's id and its time. renew: NOT_FOUND when it has ended. */
+struct error *etcd_lease_grant(struct topo_conn *, struct cancel *, int64_t ttl_seconds,
+                               int64_t *ret_lease, int64_t *ret_ttl_ms);
+struct error *etcd_lease_renew(struct topo_conn *, struct cancel *, int64_t lease);
+struct error *etcd_lease_revoke(struct topo_conn *, struct cancel *, int64_t lease);
+
 /* The vtable's functions, by file. */
+struct error *etcd_put_leased(struct topo_conn *, struct cancel *, const char *path,
+                              const void *data, size_t size, int64_t lease);
 struct error *etcd_get(struct topo_conn *, struct cancel *, const char *path, struct topo_value *);
 struct error *etcd_create(struct topo_conn *, struct cancel *, const char *path, const void *data,
                           size_t size, int64_t *ret_version);

@@ -239,12 +239,13 @@ etcd_create(struct topo_conn *conn, struct cancel *cancel, const char *path, con
 /* Putting the same contents twice is harmless: simply again when the answer got lost. */
 static struct error *
 put_plain(struct etcd_conn *conn, struct cancel *cancel, const char *path, const void *data,
-          size_t size, int64_t *ret_version)
+          size_t size, int64_t lease, int64_t *ret_version)
 {
     CLEANUP(freep) char *key = etcd_key(conn, path);
     Etcdserverpb__PutRequest request = ETCDSERVERPB__PUT_REQUEST__INIT;
     request.key = etcd_bytes(key);
     request.value = (ProtobufCBinaryData){size, (uint8_t *)(uintptr_t)data};
+    request.lease = lease;
     for (int tries = 1;; tries++) {
         CLEANUP(record_freep) Etcdserverpb__PutResponse *response = NULL;
         struct error *error = etcd_call(conn, cancel, &method_put, &request.base, &response);
@@ -264,11 +265,19 @@ etcd_update(struct topo_conn *base, struct cancel *cancel, const char *path, con
 {
     struct etcd_conn *conn = (struct etcd_conn *)base;
     if (version == TOPO_ANY_VERSION)
-        return put_plain(conn, cancel, path, data, size, ret_version);
+        return put_plain(conn, cancel, path, data, size, 0, ret_version);
     struct write write = {conn, cancel, path, data, size, version, 0};
     bool is_current;
     TRY(put_compared(&write, &is_current, ret_version));
     return is_current ? NULL : topo_error_changed(path);
+}
+
+struct error *
+etcd_put_leased(struct topo_conn *conn, struct cancel *cancel, const char *path, const void *data,
+                size_t size, int64_t lease)
+{
+    int64_t version = 0;
+    return put_plain((struct etcd_conn *)conn, cancel, path, data, size, lease, &version);
 }
 
 /* ---- Deleting: always compared with a version, so that a repeated one hits nothing new ---- */

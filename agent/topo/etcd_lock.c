@@ -15,19 +15,6 @@
 #define BEAT_RETRY_MS 500
 #define UNLOCK_TIMEOUT_MS 5000
 
-static const struct etcd_method method_grant = {
-    .path = "/etcdserverpb.Lease/LeaseGrant",
-    .response = &etcdserverpb__lease_grant_response__descriptor,
-};
-static const struct etcd_method method_revoke = {
-    .path = "/etcdserverpb.Lease/LeaseRevoke",
-    .response = &etcdserverpb__lease_revoke_response__descriptor,
-};
-static const struct etcd_method method_keep_alive = {
-    .path = "/etcdserverpb.Lease/LeaseKeepAlive",
-    .response = &etcdserverpb__lease_keep_alive_response__descriptor,
-    .is_stream = true,
-};
 static const struct etcd_method method_range = {
     .path = "/etcdserverpb.KV/Range",
     .response = &etcdserverpb__range_response__descriptor,
@@ -53,20 +40,6 @@ conn_of(const struct etcd_lock *lock)
 /* ---- The lease ---- */
 
 static struct error *
-grant(struct etcd_lock *lock, struct cancel *cancel)
-{
-    Etcdserverpb__LeaseGrantRequest request = ETCDSERVERPB__LEASE_GRANT_REQUEST__INIT;
-    request.ttl = conn_of(lock)->lease_ttl_seconds;
-    CLEANUP(record_freep) Etcdserverpb__LeaseGrantResponse *response = NULL;
-    TRY(etcd_call(conn_of(lock), cancel, &method_grant, &request.base, &response));
-    if (!str_is_empty(response->error))
-        return error_new(ERROR_UNAVAILABLE, "etcd gave no lease: %s", response->error);
-    lock->lease = response->id;
-    lock->ttl_ms = (response->ttl > 0 ? response->ttl : request.ttl) * 1000;
-    return NULL;
-}
-
-static struct error *
 lost(const struct etcd_lock *lock)
 {
     return error_new(ERROR_ABORTED, "the lock on '%s' was lost", lock->directory);
@@ -75,15 +48,12 @@ lost(const struct etcd_lock *lock)
 static struct error *
 beat(struct etcd_lock *lock, struct cancel *cancel)
 {
-    Etcdserverpb__LeaseKeepAliveRequest request = ETCDSERVERPB__LEASE_KEEP_ALIVE_REQUEST__INIT;
-    request.id = lock->lease;
-    CLEANUP(record_freep) Etcdserverpb__LeaseKeepAliveResponse *response = NULL;
-    TRY(etcd_call(conn_of(lock), cancel, &method_keep_alive, &request.base, &response));
-    if (response->ttl <= 0) {
-        atomic_store(&lock->is_lost, true);
-        return lost(lock);
-    }
-    return NULL;
+    struct error *error = etcd_lease_renew(lock->base.conn, cancel, lock->lease);
+    if (!error_is(error, ERROR_NOT_FOUND))
+        return error;
+    error_free(error);
+    atomic_store(&lock->is_lost, true);
+    return lost(lock);
 }
 
 static void *
@@ -175,7 +145,8 @@ wait_for_turn(struct etcd_lock *lock, struct cancel *cancel)
 static struct error *
 claim(struct etcd_lock *lock, struct cancel *cancel, const char *contents)
 {
-    TRY(grant(lock, cancel));
+    TRY(etcd_lease_grant(lock->base.conn, cancel, conn_of(lock)->lease_ttl_seconds, &lock->lease,
+                         &lock->ttl_ms));
     TRY(start_thread(lock));
     CLEANUP(freep) char *path = xasprintf("%s/locks/%" PRId64, lock->directory, lock->lease);
     TRY(etcd_create_leased(conn_of(lock), cancel, path, contents, strlen(contents), lock->lease,
@@ -221,10 +192,7 @@ etcd_unlock(struct topo_lock *base)
         /* Of its own: the lock must go even when the work's deadline is past. If etcd is away, the
          * lease ends by itself. */
         CLEANUP(cancel_unrefp) struct cancel *bounded = cancel_new_child(NULL, UNLOCK_TIMEOUT_MS);
-        Etcdserverpb__LeaseRevokeRequest request = ETCDSERVERPB__LEASE_REVOKE_REQUEST__INIT;
-        request.id = lock->lease;
-        CLEANUP(record_freep) Etcdserverpb__LeaseRevokeResponse *response = NULL;
-        error_free(etcd_call(conn_of(lock), bounded, &method_revoke, &request.base, &response));
+        error_free(etcd_lease_revoke(lock->base.conn, bounded, lock->lease));
     }
     cancel_unref(lock->stop);
     free(lock->directory);

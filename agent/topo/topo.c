@@ -224,6 +224,34 @@ topo_watch(struct topo_conn *conn, struct cancel *cancel, const char *path,
     return conn->backend->watch(conn, cancel, path, on_value, data);
 }
 
+struct error *
+topo_lease_grant(struct topo_conn *conn, struct cancel *cancel, int64_t ttl_seconds,
+                 int64_t *ret_lease)
+{
+    int64_t ttl_ms = 0;
+    return conn->backend->lease_grant(conn, cancel, ttl_seconds, ret_lease, &ttl_ms);
+}
+
+struct error *
+topo_lease_renew(struct topo_conn *conn, struct cancel *cancel, int64_t lease)
+{
+    return conn->backend->lease_renew(conn, cancel, lease);
+}
+
+struct error *
+topo_lease_put(struct topo_conn *conn, struct cancel *cancel, const char *path, const void *data,
+               size_t size, int64_t lease)
+{
+    TRY(check_path(path));
+    return conn->backend->put_leased(conn, cancel, path, data, size, lease);
+}
+
+struct error *
+topo_lease_revoke(struct topo_conn *conn, struct cancel *cancel, int64_t lease)
+{
+    return conn->backend->lease_revoke(conn, cancel, lease);
+}
+
 void
 topo_conn_free(struct topo_conn *conn)
 {

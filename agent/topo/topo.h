@@ -69,6 +69,17 @@ typedef void (*topo_watch_function)(const struct topo_value *value, void *data);
 struct error *topo_watch(struct topo_conn *conn, struct cancel *cancel, const char *path,
                          topo_watch_function on_value, void *data) ERROR_MUST_CHECK;
 
+/* Files that are gone some time after whoever wrote them is: they live with a lease, which lives
+ * while it is renewed (every third of its time). renew and put: NOT_FOUND when it has ended. */
+struct error *topo_lease_grant(struct topo_conn *conn, struct cancel *cancel, int64_t ttl_seconds,
+                               int64_t *ret_lease) ERROR_MUST_CHECK;
+struct error *topo_lease_renew(struct topo_conn *conn, struct cancel *cancel,
+                               int64_t lease) ERROR_MUST_CHECK;
+struct error *topo_lease_put(struct topo_conn *conn, struct cancel *cancel, const char *path,
+                             const void *data, size_t size, int64_t lease) ERROR_MUST_CHECK;
+struct error *topo_lease_revoke(struct topo_conn *conn, struct cancel *cancel,
+                                int64_t lease) ERROR_MUST_CHECK;
+
 /* Creating connections. `addresses`: "h1:p,http://h2:p" as --topo-global-server-address. */
 struct topo_etcd_options {
     const char *addresses, *root;

@@ -246,6 +246,10 @@ topo_etcd_new(struct rpc_pump *pump, const struct topo_etcd_options *options,
         .lock_check = etcd_lock_check,
         .unlock = etcd_unlock,
         .watch = etcd_watch,
+        .lease_grant = etcd_lease_grant,
+        .lease_renew = etcd_lease_renew,
+        .lease_revoke = etcd_lease_revoke,
+        .put_leased = etcd_put_leased,
         .free = etcd_free,
     };
     struct etcd_conn *conn = xcalloc(1, sizeof(*conn));

