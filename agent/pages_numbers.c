@@ -155,11 +155,50 @@ print_process(const struct pages_picture *picture, struct buffer *body)
     gauge(body, "process_start_time_seconds", (double)picture->start_time_ns / 1e9);
 }
 
+static void
+print_problems(const struct health_judgement *judgement, struct buffer *body)
+{
+    bool is_there[HEALTH_CAUSE_COUNT] = {false};
+    for (int i = 0; i < judgement->problem_count; i++)
+        is_there[judgement->problems[i].cause] = true;
+    buffer_append_text(body, "# TYPE vtagent_health_problem gauge\n");
+    for (int cause = HEALTH_FINE + 1; cause < HEALTH_CAUSE_COUNT; cause++)
+        buffer_appendf(body, "vtagent_health_problem{cause=\"%s\"} %d\n",
+                       health_cause_name((enum health_cause)cause), is_there[cause]);
+}
+
+/* What was measured; nothing for what was not. */
+static void
+print_facts(const struct health_view *health, struct buffer *body)
+{
+    const struct health_facts *facts = &health->facts;
+    if (health->verdict.is_lag_known)
+        gauge(body, "vtagent_health_lag_seconds", (double)health->verdict.lag_ms / 1000);
+    if (facts->server.answered_ms != 0)
+        gauge(body, "vtagent_health_server_answer_age_seconds",
+              (double)(health->now_ms - facts->server.answered_ms) / 1000);
+    if (facts->disk.total_bytes != 0)
+        gauge(body, "vtagent_health_disk_free_bytes", (double)facts->disk.free_bytes);
+    if (facts->disk.written_ms != 0)
+        gauge(body, "vtagent_health_disk_write_seconds",
+              (double)facts->disk.write_duration_ms / 1000);
+    if (facts->certificate.expires_ns != 0)
+        gauge(body, "vtagent_health_certificate_expiry_seconds",
+              (double)facts->certificate.expires_ns / 1e9);
+    if (facts->backups.complete_ns != 0)
+        gauge(body, "vtagent_health_backup_complete_seconds",
+              (double)facts->backups.complete_ns / 1e9);
+    if (facts->backups.proven_ns != 0)
+        gauge(body, "vtagent_health_backup_proven_seconds", (double)facts->backups.proven_ns / 1e9);
+}
+
 struct page
 page_metrics(const struct pages_picture *picture, struct buffer *body)
 {
     print_labels(picture, body);
     print_state(picture, body);
+    print_problems(&picture->health.judgement, body);
+    print_facts(&picture->health, body);
     pages_count_jobs(&picture->jobs, body);
     print_process(picture, body);
     if (picture->metrics != NULL)

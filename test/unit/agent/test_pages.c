@@ -151,6 +151,8 @@ Test(pages, metrics_show_state_lag_and_job, .init = set_up, .fini = tear_down)
         "shard=\"-80\"} 1\n",
         "\nvttablet_tablet_state 2\n",
         "\nvttablet_replication_lag_sec 4\n",
+        "\nvtagent_health_problem{cause=\"disk-full\"} 0\n",
+        "\nvtagent_health_lag_seconds 4\n",
         "\nvtagent_job_running{kind=\"backup\"} 1\nvtagent_job_running{kind=\"restore\"} 0\n",
         "\nvtagent_job_bytes_done{kind=\"backup\"} 5242880\n",
         "\nvtagent_job_bytes_total{kind=\"backup\"} 10485760\n",
