@@ -126,7 +126,8 @@ def test_a_delta_restore_keeps_what_did_not_change(shard):
     restart_agent(rdonly, "--restore-delta")
     there, total = were_there(restore(rdonly))
     print(there, "of", total)
-    assert there > total * 0.5
+    # The redo log is new after every start of the server; the table is not.
+    assert there > os.path.getsize(file_of_filler(cluster, rdonly)) * 0.8
     in_service(cluster, primary, rdonly)
     primary.sql("DELETE FROM filler WHERE id % 7 = 0; CREATE TABLE new LIKE t", database=cluster.database)
     wait_for(lambda: contents(rdonly, cluster) == contents(primary, cluster), "the change is there")
