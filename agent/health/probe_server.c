@@ -14,6 +14,7 @@
 #define LEAST_TIMEOUT_MS 5000
 #define MYSQL_ERRNO_CONNECTION 2002
 #define MYSQL_ERRNO_CONN_HOST 2003
+#define MYSQL_ERRNO_SERVER_LOST 2013
 #define MYSQL_ERRNO_NO_SUCH_DATABASE 1049
 #define MYSQL_ERRNO_NO_SUCH_TABLE 1146
 
@@ -251,6 +252,16 @@ ask_once(struct server_state *state, const struct health_options *options,
     return error;
 }
 
+/* A server that ends closes its connections before its socket: one may still get into the queue. */
+static bool
+says_gone(const struct error *error)
+{
+    return error->mysql_errno == MYSQL_ERRNO_CONNECTION ||
+           error->mysql_errno == MYSQL_ERRNO_CONN_HOST ||
+           (error->mysql_errno == MYSQL_ERRNO_SERVER_LOST &&
+            strstr(error->message, "handshake") != NULL);
+}
+
 static void
 ask(void *data, const struct health_options *options, struct health_facts *answer)
 {
@@ -262,8 +273,7 @@ ask(void *data, const struct health_options *options, struct health_facts *answe
         server->answered_ms = server->measured_ms;
         return;
     }
-    server->is_gone =
-        error->mysql_errno == MYSQL_ERRNO_CONNECTION || error->mysql_errno == MYSQL_ERRNO_CONN_HOST;
+    server->is_gone = says_gone(error);
     copy_text(server->error, sizeof(server->error), error->message);
 }
 
