@@ -99,6 +99,8 @@ class Tablet:
     def wait_agent(self, deadline=60):
         def answers():
             assert self.agent.is_alive(), f"the agent of {self.alias} ended"
+            if self.cluster.security:  # a connection over TLS that was refused once rests for long
+                self.manager.reconnect()
             return self.call("Ping", payload="x", timeout=5).payload == "x"
         wait_for(answers, f"the agent of {self.alias} answers", deadline)
 

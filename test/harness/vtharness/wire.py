@@ -17,8 +17,7 @@ from vtharness.run import TOP  # noqa: E402  pylint: disable=wrong-import-positi
 RpcError = grpc.RpcError
 Code = grpc.StatusCode
 _OPTIONS = [("grpc.enable_http_proxy", 0), ("grpc.max_receive_message_length", 64 << 20),
-            ("grpc.max_send_message_length", 64 << 20), ("grpc.use_local_subchannel_pool", 1),
-            ("grpc.initial_reconnect_backoff_ms", 100), ("grpc.max_reconnect_backoff_ms", 500)]
+            ("grpc.max_send_message_length", 64 << 20), ("grpc.use_local_subchannel_pool", 1)]
 
 
 @functools.lru_cache(maxsize=None)
