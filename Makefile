@@ -16,7 +16,7 @@ VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 FLAGS_release := -O2 -D_FORTIFY_SOURCE=2
 FLAGS_asan := -O1 -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined -DVTAGENT_DEBUG
 FLAGS_tsan := -O1 -fsanitize=thread -fno-omit-frame-pointer -DVTAGENT_DEBUG
-CFLAGS = -std=gnu11 -g $(FLAGS_$(BUILD)) $(WARNINGS) $(WERROR) $(HARDENING) -D_GNU_SOURCE -I. -I$(GEN) \
+CFLAGS = -std=gnu11 -g -ffile-prefix-map=$(CURDIR)=. $(FLAGS_$(BUILD)) $(WARNINGS) $(WERROR) $(HARDENING) -D_GNU_SOURCE -I. -I$(GEN) \
     $(PKG_CFLAGS) -isystem /usr/include/mariadb
 LDFLAGS = $(FLAGS_$(BUILD)) -pie -Wl,-z,relro,-z,now
 LIBS = -lgrpc -lgpr -lprotobuf-c -levent -lmariadb -ljansson -lcurl -lz -lisal -lzstd -llz4 -lcrypto -pthread
@@ -37,7 +37,7 @@ SOURCES_OF = $(filter-out agent/main.c,$(wildcard $(1)/*.c))
 LIBRARIES := $(foreach folder,$(FOLDERS),$(call lib_of,$(folder)))
 BINARY := $(OUT)/vtagent
 
-.PHONY: all setup help lint format check check-asan check-tsan check-integration check-interop test demo \
+.PHONY: all setup help demo-docker sbom lint format check check-asan check-tsan check-integration check-interop test demo \
     bench bench-vitess bench-backup check-fault fuzz-smoke coverage install clean proto
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -57,7 +57,7 @@ $(GEN_C) $(GEN_H): $(GEN)/stamp ;
 
 $(OUT)/obj/$(GEN)/%.o: $(GEN)/%.c | $(GEN)/stamp
 	@mkdir -p $(@D)
-	@$(CC) -std=gnu11 -g $(FLAGS_$(BUILD)) -fPIE -w -I$(GEN) $(PKG_CFLAGS) -c -o $@ $<
+	@$(CC) -std=gnu11 -g -ffile-prefix-map=$(CURDIR)=. $(FLAGS_$(BUILD)) -fPIE -w -I$(GEN) $(PKG_CFLAGS) -c -o $@ $<
 $(PROTO_LIB): $(GEN_C:%.c=$(OUT)/obj/%.o)
 	@mkdir -p $(@D)
 	@rm -f $@
@@ -155,6 +155,11 @@ test:  ## installs what is missing, builds, runs every test
 	@test/run
 demo:  ## installs what is missing, builds, runs the story
 	@test/demo/run
+demo-docker:  ## the story in containers: etcd, mysqld and agents
+	@docker/base
+	@docker/demo
+sbom: $(BINARY)  ## bill of materials: build/vtagent.spdx.json
+	@docker/sbom $(BINARY) build/vtagent.spdx.json
 coverage:  ## line coverage of the unit tests, by folder
 	@test/unit/coverage
 format:  ## formats the sources in place

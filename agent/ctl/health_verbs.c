@@ -131,11 +131,22 @@ leave_serving(struct ctl *ctl, const Topodata__Tablet *tablet)
     return ctl_call(ctl, tablet, "ChangeType", &request.base, ctl->cancel, 0, NULL);
 }
 
+/* A pod's hook has no shell and no tablet's name, but its agent's environment. */
+static struct error *
+read_drained(struct ctl *ctl, Topodata__Tablet **ret_tablet)
+{
+    if (ctl->words.count == 0 && str_is_empty(ctl->options.tablet_path))
+        return ctl_wrong_use(ctl, "name a tablet, or give --tablet-path");
+    if (ctl->words.count == 0)
+        strv_addf(&ctl->words, "%s", ctl->options.tablet_path);
+    return ctl_read_tablet(ctl, 0, ret_tablet);
+}
+
 static struct error *
 drain_within(struct ctl *ctl)
 {
     CLEANUP(record_freep) Topodata__Tablet *tablet = NULL;
-    TRY(ctl_read_tablet(ctl, 0, &tablet));
+    TRY(read_drained(ctl, &tablet));
     if (tablet->type == TOPODATA__TABLET_TYPE__SPARE) {
         ctl_note(ctl, "%s is out of service already", alias_text_of(tablet).text);
         return NULL;
@@ -174,6 +185,7 @@ static const struct option_row health_rows[] = {
 };
 static const struct option_row drain_rows[] = {
     CTL_OPTION("timeout", OPTION_DURATION, drain_timeout_ms, "25s", "longest time it may take"),
+    CTL_OPTION("tablet-path", OPTION_TEXT, tablet_path, NULL, "the tablet, where none is named"),
 };
 
 #define HEALTH "Health"
@@ -181,8 +193,8 @@ static const struct ctl_verb verbs[] = {
     {"Health", NULL, HEALTH, "[--watch] [KEYSPACE/SHARD]",
      "shows how tablets are, from what they say in etcd", CTL_ROWS(health_rows), 0, 1, show_health,
      false},
-    {"Drain", NULL, HEALTH, "[--timeout 25s] TABLET",
-     "takes a tablet out of service: a primary hands over first", CTL_ROWS(drain_rows), 1, 1, drain,
+    {"Drain", NULL, HEALTH, "[--timeout 25s] [TABLET]",
+     "takes a tablet out of service: a primary hands over first", CTL_ROWS(drain_rows), 0, 1, drain,
      false},
 };
 

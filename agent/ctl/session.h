@@ -28,6 +28,7 @@ struct ctl_options {
     bool waits_for_all, is_upgrade_safe, includes_views, names_only, schema_only, sizes_only;
     bool disables_binlogs, reloads_schema, is_detailed, wants_restore, is_watching;
     int64_t drain_timeout_ms;
+    char *tablet_path;
     char *root, *server_address;
     char *cell, *keyspace, *shard, *tablet_type;
     char *keyspace_shard, *new_primary, *avoid_primary, *expected_primary;

@@ -138,6 +138,7 @@ def test_drain_hands_over_leaves_serving_and_may_be_repeated(shard, primary, rep
     start = time.monotonic()
     shard.ctl("Drain", primary.alias)
     assert time.monotonic() - start < 25
+    shard.ctl("Drain", "--tablet-path", primary.alias)  # as a hook of the pod, which knows no more
     shard.ctl("ChangeTabletType", primary.alias, "replica")
     shard.wait_following(primary, replica)
 
