@@ -170,7 +170,7 @@ def test_an_image_that_was_not_proven_is_recovered_by_the_restore(tablets):
 def restart_agent(tablet, *flags):
     tablet.agent.stop()
     tablet.agent.argv = [word for word in tablet.agent.argv
-                         if not word.startswith(("--backup-prove", "--backup-quiesce"))]
+                         if not word.startswith(("--backup-prove", "--backup-quiesce", "--backup-rate"))]
     tablet.agent.argv += flags
     tablet.start_agent()
 
@@ -422,13 +422,17 @@ def filler(tablets):
 
 def test_a_file_system_that_runs_full_while_it_copies_ends_the_backup_and_drops_the_image(tablets, filler):
     cluster, primary, rdonly = tablets
-    call, worker = caught_copying(cluster, rdonly)
-    filler(500 << 20)
-    faults.resume(worker)
-    error = call.failure(180)
-    assert error.code() == wire.Code.RESOURCE_EXHAUSTED and "runs full" in error.details(), error
-    assert complete(cluster) == [] and images(rdonly) == []
-    in_service(cluster, primary, rdonly)
+    restart_agent(rdonly, "--backup-rate-limit=10M")  # room is looked at about once a second
+    try:
+        call, worker = caught_copying(cluster, rdonly)
+        filler(500 << 20)
+        faults.resume(worker)
+        error = call.failure(180)
+        assert error.code() == wire.Code.RESOURCE_EXHAUSTED and "runs full" in error.details(), error
+        assert complete(cluster) == [] and images(rdonly) == []
+        in_service(cluster, primary, rdonly)
+    finally:
+        restart_agent(rdonly)
 
 
 def test_without_room_for_an_image_mysqld_is_stopped_instead(tablets, filler):
