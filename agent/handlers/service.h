@@ -38,13 +38,15 @@ struct handler_row {
 struct stream_health;
 struct table_lock;
 struct throttler_cache;
+struct throttler_recent;
 
 struct service {
     struct tablet_context *context;
     struct grants_gate grants;
     struct semi_sync_watch semi_sync;
-    struct table_lock *table_lock;        /* loop's; tables.c */
-    struct throttler_cache *throttler;    /* loop's; throttler_config.c */
+    struct table_lock *table_lock;     /* loop's; tables.c */
+    struct throttler_cache *throttler; /* loop's; throttler_config.c */
+    struct throttler_recent *throttler_recent;
     _Atomic int64_t throttler_checked_ms; /* last check by an app; 0: never */
     struct stream_health *streams;
     struct rpc_method *methods; /* one per row, and StreamHealth's */

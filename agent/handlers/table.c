@@ -3,6 +3,7 @@
 
 #include "agent/handlers/handlers.h"
 #include "agent/handlers/service.h"
+#include "agent/handlers/throttler_recent.h"
 #include "vtagent_agent.pb-c.h"
 
 #define GRANTS true
@@ -123,6 +124,7 @@ handlers_methods(struct tablet_context *context, size_t *ret_count)
     service->bindings = xcalloc(count, sizeof(*service->bindings));
     service->table_lock = table_lock_new(service);
     service->throttler = throttler_cache_new();
+    service->throttler_recent = throttler_recent_new();
     service->streams = stream_health_new(context->identity);
     for (size_t i = 0; i < count; i++) {
         service->bindings[i] = (struct handler_binding){.service = service, .row = &rows[i]};
@@ -161,6 +163,7 @@ handlers_free(const struct rpc_method *methods)
     stream_health_free(service->streams);
     table_lock_free(service->table_lock);
     throttler_cache_free(service->throttler);
+    throttler_recent_free(service->throttler_recent);
     free(service->bindings);
     free(service->methods);
     free(service);

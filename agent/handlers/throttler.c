@@ -6,6 +6,7 @@
 
 #include "agent/base/clock.h"
 #include "agent/handlers/message.h"
+#include "agent/handlers/throttler_recent.h"
 
 #define CODE(name) TABLETMANAGERDATA__CHECK_THROTTLER_RESPONSE_CODE__##name
 
@@ -51,6 +52,9 @@ fill_metric(struct handler_call *call, const Topodata__ThrottlerConfig *config,
     out->threshold = throttler_threshold(config, metric);
     struct error *error = throttler_metric_read(call, config, metric, is_of_shard, &out->value);
     out->response_code = throttler_decide(true, error, out->value, out->threshold);
+    CLEANUP(freep) char *scoped = xasprintf("%s/%s", out->scope, metric->name);
+    if (out->response_code == CODE(OK))
+        throttler_recent_note_healthy(call->service->throttler_recent, scoped, clock_wall_ns());
     if (error != NULL)
         set_message(out, error->message);
     else if (out->response_code ==
@@ -141,11 +145,11 @@ answer_plainly(Tabletmanagerdata__CheckThrottlerResponseCode code,
     conclude("default", out);
 }
 
-HANDLER(handle_check_throttler)
+static struct error *
+check(struct handler_call *call, const Tabletmanagerdata__CheckThrottlerRequest *in,
+      const char *app, Tabletmanagerdata__CheckThrottlerResponse *out)
 {
-    const Tabletmanagerdata__CheckThrottlerRequest *in = request;
-    Tabletmanagerdata__CheckThrottlerResponse *out = response;
-    const char *app = str_is_empty(in->app_name) ? "vitess" : in->app_name, *matched = app;
+    const char *matched = app;
     CLEANUP(config_free) Topodata__ThrottlerConfig *config = NULL;
     TRY(throttler_config_get(call, &config));
     bool is_enabled = config != NULL && config->enabled;
@@ -171,5 +175,16 @@ HANDLER(handle_check_throttler)
     for (size_t i = 0; i < names.count; i++)
         check_one(call, config, names.items[i], in, out);
     conclude(throttler_default_metric(config), out);
+    return NULL;
+}
+
+HANDLER(handle_check_throttler)
+{
+    const Tabletmanagerdata__CheckThrottlerRequest *in = request;
+    Tabletmanagerdata__CheckThrottlerResponse *out = response;
+    const char *app = str_is_empty(in->app_name) ? "vitess" : in->app_name;
+    TRY(check(call, in, app, out));
+    throttler_recent_note_app(call->service->throttler_recent, app, clock_wall_ns(),
+                              out->response_code);
     return NULL;
 }

@@ -4,6 +4,7 @@
 #include "agent/base/clock.h"
 #include "agent/handlers/message.h"
 #include "agent/handlers/throttler.h"
+#include "agent/handlers/throttler_recent.h"
 
 #define APP_CHECKED_METRICS_ENTRY                                                                  \
     &tabletmanagerdata__get_throttler_status_response__app_checked_metrics_entry__descriptor
@@ -109,6 +110,7 @@ HANDLER(handle_get_throttler_status)
     out->metric_name_used_as_default = message_text(throttler_default_metric(shown));
     add_metrics(call, shown, out);
     add_rules(shown, out);
+    throttler_recent_fill(call->service->throttler_recent, clock_wall_ns(), out);
     if (config != NULL)
         topodata__throttler_config__free_unpacked(config, NULL);
     return NULL;

@@ -103,8 +103,12 @@ def test_lag_is_refused_by_primary_and_replica_until_it_is_gone(primary, replica
     later = wait_for(lambda: check(primary).value > refusals[1].value and check(primary), "the lag grows")
     assert later.response_code == EXCEEDED
     assert check(primary, scope="self").response_code == OK, "the primary itself has no lag"
-    shown = primary.call("GetThrottlerStatus").aggregated_metrics
+    status = primary.call("GetThrottlerStatus")
+    shown = status.aggregated_metrics
     assert shown["shard/lag"].value > THRESHOLD and shown["self/lag"].value == 0, shown
+    assert status.recent_apps["online-ddl"].response_code == OK, "the last answer, of its own scope"
+    assert status.recent_apps["online-ddl"].checked_at.seconds > 0
+    assert status.metrics_health["self/lag"].seconds_since_last_healthy < 60, status
     replica.call("StartReplication")
     for tablet in (replica, primary):
         wait_for(lambda tablet=tablet: check(tablet).response_code == OK, f"{tablet.alias} grants again")
