@@ -216,28 +216,3 @@ file_system_space(const char *path, uint64_t *ret_free, uint64_t *ret_total)
     *ret_total = (uint64_t)status.f_blocks * status.f_frsize;
     return NULL;
 }
-
-char *
-file_last_lines(const char *path, size_t count)
-{
-    enum { TAIL_BYTES = 16384 };
-    CLEANUP(closep) int descriptor = open(path, O_RDONLY | O_CLOEXEC);
-    off_t size = descriptor < 0 ? 0 : lseek(descriptor, 0, SEEK_END);
-    if (size <= 0)
-        return xstrdup("");
-    off_t start = size > TAIL_BYTES ? size - TAIL_BYTES : 0;
-    char *text = xcalloc(1, TAIL_BYTES + 1);
-    ssize_t length = pread(descriptor, text, TAIL_BYTES, start);
-    if (length < 0)
-        length = 0;
-    while (length > 0 && text[length - 1] == '\n')
-        length--;
-    text[length] = '\0';
-    char *from = text + length;
-    for (size_t lines = 0; from > text && lines < count; from--) {
-        if (from[-1] == '\n' && ++lines == count)
-            break;
-    }
-    memmove(text, from, strlen(from) + 1);
-    return text;
-}

@@ -32,7 +32,5 @@ struct error *file_list(const char *path, struct strv *ret_names) ERROR_MUST_CHE
 /* Bytes free for an ordinary user, and the size, of the file system that holds path. */
 struct error *file_system_space(const char *path, uint64_t *ret_free,
                                 uint64_t *ret_total) ERROR_MUST_CHECK;
-/* Last `count` lines of a text file, for showing in errors; "" when it cannot be read. */
-char *file_last_lines(const char *path, size_t count);
 
 #endif

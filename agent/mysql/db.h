@@ -55,7 +55,6 @@ void db_result_freep(struct db_result **result);
 const struct db_cell *db_result_cell(const struct db_result *result, size_t row, size_t column);
 /* Column by name, case-insensitive; NULL when absent or SQL NULL. */
 const char *db_result_text(const struct db_result *result, size_t row, const char *column);
-bool db_result_has_column(const struct db_result *result, const char *column);
 
 #define DB_NO_LIMIT UINT64_MAX
 

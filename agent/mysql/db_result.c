@@ -195,10 +195,3 @@ db_result_text(const struct db_result *result, size_t row, const char *column)
         return NULL;
     return db_result_cell(result, row, index)->data;
 }
-
-bool
-db_result_has_column(const struct db_result *result, const char *column)
-{
-    size_t index = 0;
-    return find_column(result, column, &index);
-}

@@ -118,12 +118,6 @@ rpc_pump_stop(struct rpc_pump *pump)
     free(pump);
 }
 
-const char *
-rpc_core_version(void)
-{
-    return grpc_version_string();
-}
-
 grpc_completion_queue *
 rpc_pump_queue(struct rpc_pump *pump)
 {

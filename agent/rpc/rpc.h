@@ -17,7 +17,6 @@
 struct rpc_pump;
 struct error *rpc_pump_start(struct rpc_pump **ret_pump) ERROR_MUST_CHECK;
 void rpc_pump_stop(struct rpc_pump *pump);
-const char *rpc_core_version(void);
 
 /* ---- TLS and credentials, shared by server and clients. Empty paths: plaintext. Unix sockets are
  * always plaintext. Files are read again when they change: by a server for the next connection, by

@@ -151,14 +151,6 @@ tablet_type_is_replica(Topodata__TabletType type)
            type != TOPODATA__TABLET_TYPE__RESTORE && type != TOPODATA__TABLET_TYPE__DRAINED;
 }
 
-bool
-tablet_type_is_serving(Topodata__TabletType type)
-{
-    return type == TOPODATA__TABLET_TYPE__PRIMARY || type == TOPODATA__TABLET_TYPE__REPLICA ||
-           type == TOPODATA__TABLET_TYPE__RDONLY || type == TOPODATA__TABLET_TYPE__EXPERIMENTAL ||
-           type == TOPODATA__TABLET_TYPE__DRAINED;
-}
-
 static bool
 is_exchangeable(Topodata__TabletType type)
 {

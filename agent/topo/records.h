@@ -51,7 +51,6 @@ bool tablet_type_is_replica(Topodata__TabletType type);  /* should replicate */
 bool tablet_type_change_is_trivial(Topodata__TabletType from, Topodata__TabletType to);
 /* Whether the key ranges share a key; NULL is the whole range. */
 bool key_range_intersects(const Topodata__KeyRange *a, const Topodata__KeyRange *b);
-bool tablet_type_is_serving(Topodata__TabletType type); /* has a query service */
 
 /* ---- Records. `ret_version` may be NULL. ---- */
 struct error *topo_get_cell_info(struct topo *topo, struct cancel *cancel, const char *cell,

@@ -72,16 +72,3 @@ Test(file, trees_are_made_and_removed_without_following_links, .init = make_fold
     freep(&kept);
     freep(&top);
 }
-
-Test(file, last_lines, .init = make_folder, .fini = drop_folder)
-{
-    char *path = xasprintf("%s/log", folder);
-    cr_assert_null(file_write_safely(path, "a\nb\nc\n", 6, 0600));
-    char *text = file_last_lines(path, 2);
-    cr_assert_str_eq(text, "b\nc");
-    freep(&text);
-    text = file_last_lines("/nonexistent", 2);
-    cr_assert_str_eq(text, "");
-    freep(&text);
-    freep(&path);
-}

@@ -170,8 +170,6 @@ Test(names, tablet_types)
     cr_assert(tablet_type_is_replica(TOPODATA__TABLET_TYPE__SPARE));
     cr_assert(!tablet_type_is_replica(TOPODATA__TABLET_TYPE__PRIMARY));
     cr_assert(!tablet_type_is_replica(TOPODATA__TABLET_TYPE__DRAINED));
-    cr_assert(tablet_type_is_serving(TOPODATA__TABLET_TYPE__DRAINED));
-    cr_assert(!tablet_type_is_serving(TOPODATA__TABLET_TYPE__BACKUP));
     cr_assert(tablet_type_change_is_trivial(TOPODATA__TABLET_TYPE__REPLICA,
                                             TOPODATA__TABLET_TYPE__RDONLY));
     cr_assert(!tablet_type_change_is_trivial(TOPODATA__TABLET_TYPE__REPLICA,
