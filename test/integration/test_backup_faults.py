@@ -45,11 +45,7 @@ def rdonly(shard):
 
 def in_service(cluster, primary, tablet):
     """Up, its type as before, replicating, and able to follow a new write."""
-    tablet.wait_mysqld()
-    cluster.wait_type(tablet, "rdonly", 120)
-    cluster.wait_following(tablet, primary, 120)
-    cluster.insert(primary)
-    wait_for(lambda: tablet.rows("t") == primary.rows("t"), "new rows arrive")
+    cluster.wait_in_service(tablet, primary)
     assert tablet.is_read_only()
 
 
@@ -65,10 +61,6 @@ def has_objects(cluster):
 def backup(tablet, **options):
     options.setdefault("concurrency", 2)
     return tablet.manager.events("Backup", timeout=180, **options)
-
-
-def complete(cluster):
-    return [name for name in cluster.backups() if os.path.exists(cluster.backup_path(name, "MANIFEST"))]
 
 
 def clear(cluster):
@@ -93,9 +85,9 @@ def test_a_killed_worker_leaves_the_tablet_in_service_and_no_half_backup(shard, 
     error = call.failure(180)
     assert isinstance(error, wire.RpcError) and error.details()
     in_service(cluster, primary, rdonly)
-    assert complete(cluster) == []
+    assert cluster.complete_backups() == []
     backup(rdonly)
-    assert len(complete(cluster)) == 1
+    assert len(cluster.complete_backups()) == 1
 
 
 @pytest.mark.parametrize("moment", ["when mysqld is down", "while it copies"])
@@ -108,7 +100,7 @@ def test_a_killed_agent_is_answered_at_its_next_start(shard, rdonly, moment):
     rdonly.start_agent()
     in_service(cluster, primary, rdonly)
     backup(rdonly)
-    assert len(complete(cluster)) >= 1
+    assert len(cluster.complete_backups()) >= 1
 
 
 def test_agent_and_worker_killed_together_are_answered_too(shard, rdonly):
@@ -120,7 +112,7 @@ def test_agent_and_worker_killed_together_are_answered_too(shard, rdonly):
     assert is_down(rdonly)
     rdonly.start_agent()
     in_service(cluster, primary, rdonly)
-    assert complete(cluster) == []
+    assert cluster.complete_backups() == []
 
 
 def test_a_canceled_backup_ends_its_worker_even_when_that_hangs_and_nothing_stays_stopped(shard, rdonly):
@@ -143,7 +135,7 @@ def test_a_callers_deadline_ends_its_call_and_not_the_backup(shard, rdonly):
     assert call.failure(180).code() == wire.Code.DEADLINE_EXCEEDED
     assert faults.worker_of(rdonly) == worker
     faults.resume(worker)
-    wait_for(lambda: len(complete(cluster)) == 1, "the backup is complete all the same", 120)
+    wait_for(lambda: len(cluster.complete_backups()) == 1, "the backup is complete all the same", 120)
     wait_for(lambda: rdonly.running_job() is None, "its job has ended", 120)
 
 
@@ -162,7 +154,7 @@ def test_a_second_backup_is_refused_and_status_calls_are_answered_meanwhile(shar
     assert late.value.code() == wire.Code.DEADLINE_EXCEEDED
     faults.resume(worker)
     call.result(180)
-    assert len(complete(cluster)) == 1
+    assert len(cluster.complete_backups()) == 1
 
 
 def full_storage(cluster, tablet):
@@ -187,7 +179,7 @@ def test_a_full_storage_fails_the_backup_and_nothing_stays_stopped(shard, rdonly
             backup(rdonly)
         assert caught_error.value.details()
         in_service(cluster, primary, rdonly)
-        assert complete(cluster) == []
+        assert cluster.complete_backups() == []
     finally:
         undo()
     in_service(cluster, primary, rdonly)
@@ -221,7 +213,7 @@ def test_a_storage_that_is_not_there_or_not_writable_fails_before_mysqld_is_stop
 def backed_up(shard, rdonly):
     cluster, primary, _ = shard
     backup(rdonly)
-    (name,) = complete(cluster)
+    (name,) = cluster.complete_backups()
     in_service(cluster, primary, rdonly)
     return cluster, primary, rdonly, name
 
@@ -393,4 +385,4 @@ def test_two_callers_at_once_get_one_backup(shard, rdonly):
     events = [call.result(180) for call in calls]
     attached = [lines for lines in events if lines[0].startswith("attached to the running backup-")]
     assert len(attached) <= 1, events
-    assert len(complete(cluster)) == 2 - len(attached)
+    assert len(cluster.complete_backups()) == 2 - len(attached)

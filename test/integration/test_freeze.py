@@ -59,11 +59,7 @@ def tablets(shard):
 
 
 def in_service(cluster, primary, rdonly):
-    rdonly.wait_mysqld()
-    cluster.wait_type(rdonly, "rdonly", 120)
-    cluster.wait_following(rdonly, primary, 120)
-    cluster.insert(primary)
-    wait_for(lambda: rdonly.rows("t") == primary.rows("t"), "new rows arrive")
+    cluster.wait_in_service(rdonly, primary)
 
 
 def images(tablet):
@@ -79,10 +75,6 @@ def backup(tablet, **options):
 def manifest(cluster, name):
     with open(cluster.backup_path(name, "MANIFEST"), encoding="utf-8") as file:
         return json.load(file)
-
-
-def complete(cluster):
-    return [name for name in cluster.backups() if os.path.exists(cluster.backup_path(name, "MANIFEST"))]
 
 
 def contents(tablet, cluster):
@@ -107,7 +99,7 @@ def under_load(cluster, primary, tablet, work):
 
 def check_frozen(cluster, events, state="clean"):
     """The one backup says how it was made; its details."""
-    (name,) = complete(cluster)
+    (name,) = cluster.complete_backups()
     details = manifest(cluster, name)["VtagentDetails"]
     assert details["QuiesceMode"] == "freeze" and details["State"] == state, details
     assert 0 < details["UnavailableMs"] < 4000, details
@@ -225,7 +217,7 @@ def test_a_worker_killed_twice_fails_the_backup_and_drops_the_image(tablets):
     assert second is not None
     faults.kill(second)
     assert isinstance(call.failure(180), wire.RpcError)
-    assert complete(cluster) == [] and images(rdonly) == []
+    assert cluster.complete_backups() == [] and images(rdonly) == []
     assert rdonly.threads() == ("Yes", "Yes")
 
 
@@ -253,7 +245,7 @@ def test_an_agent_killed_while_it_copies_goes_on_at_its_next_start(tablets):
     (name,) = cluster.backups()
     rdonly.start_agent()
     in_service(cluster, primary, rdonly)
-    wait_for(lambda: complete(cluster) == [name], "the same backup is complete", 180)
+    wait_for(lambda: cluster.complete_backups() == [name], "the same backup is complete", 180)
     wait_for(lambda: images(rdonly) == [], "the image is dropped")
     assert "resumed: " in rdonly.agent.log()
     restore_another(cluster, primary, 106)
@@ -319,7 +311,7 @@ def test_mysqld_goes_on_when_the_supervisor_is_killed_while_it_is_paused(slow_pa
     assert rdonly.sql("SELECT 1") == [("1",)]
     rdonly.start_supervisor()
     events = call.result(180)  # the agent asked the next supervisor
-    assert len(complete(cluster)) == 1, events
+    assert len(cluster.complete_backups()) == 1, events
     assert rdonly.mysqld_pid() == pid
 
 
@@ -429,7 +421,7 @@ def test_a_file_system_that_runs_full_while_it_copies_ends_the_backup_and_drops_
         faults.resume(worker)
         error = call.failure(180)
         assert error.code() == wire.Code.RESOURCE_EXHAUSTED and "runs full" in error.details(), error
-        assert complete(cluster) == [] and images(rdonly) == []
+        assert cluster.complete_backups() == [] and images(rdonly) == []
         in_service(cluster, primary, rdonly)
     finally:
         restart_agent(rdonly)
@@ -440,7 +432,7 @@ def test_without_room_for_an_image_mysqld_is_stopped_instead(tablets, filler):
     filler(500 << 20)
     events = backup(rdonly)
     assert any("runs full" in text for text in events), events
-    assert manifest(cluster, complete(cluster)[0])["VtagentDetails"]["QuiesceMode"] == "stop"
+    assert manifest(cluster, cluster.complete_backups()[0])["VtagentDetails"]["QuiesceMode"] == "stop"
 
 
 def test_a_restore_that_met_a_full_disk_goes_on_when_there_is_room(tablets, filler):
@@ -469,7 +461,7 @@ def test_an_upgrade_safe_backup_stops_mysqld(tablets):
     pid = rdonly.mysqld_pid()
     events = backup(rdonly, upgrade_safe=True)
     assert any("upgrade-safe backup needs a shutdown" in text for text in events), events
-    assert manifest(cluster, complete(cluster)[0])["VtagentDetails"]["QuiesceMode"] == "stop"
+    assert manifest(cluster, cluster.complete_backups()[0])["VtagentDetails"]["QuiesceMode"] == "stop"
     assert rdonly.mysqld_pid() != pid
 
 
@@ -479,7 +471,7 @@ def test_without_shared_blocks_mysqld_is_stopped_and_the_log_says_why(one_flavor
         events = backup(rdonly)
         assert any("mysqld is stopped for the copy" in text and "cannot share blocks" in text
                    for text in events), events
-        assert manifest(cluster, complete(cluster)[0])["VtagentDetails"]["QuiesceMode"] == "stop"
+        assert manifest(cluster, cluster.complete_backups()[0])["VtagentDetails"]["QuiesceMode"] == "stop"
         in_service(cluster, primary, rdonly)
         restart_agent(rdonly, "--backup-quiesce=freeze")
         with pytest.raises(wire.RpcError) as refused:

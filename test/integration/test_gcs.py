@@ -33,9 +33,7 @@ def shard(module_run, flavor):
 
 
 def in_service(cluster, primary, tablet):
-    tablet.wait_mysqld()
-    cluster.wait_type(tablet, "rdonly", 120)
-    cluster.wait_following(tablet, primary, 120)
+    cluster.wait_replicating(tablet, primary)
 
 
 def test_a_backup_has_the_names_of_vitess_and_nothing_else_stays(shard):

@@ -1,6 +1,5 @@
 """Jobs belong to the agent: callers come and go, the backup goes on until it is done or canceled."""
 import json
-import os
 import re
 import shutil
 import signal
@@ -37,16 +36,8 @@ def tablets(shard):
 
 
 def in_service(cluster, primary, tablet):
-    tablet.wait_mysqld()
-    cluster.wait_type(tablet, "rdonly", 120)
-    cluster.wait_following(tablet, primary, 120)
-    cluster.insert(primary)
-    wait_for(lambda: tablet.rows("t") == primary.rows("t"), "new rows arrive")
+    cluster.wait_in_service(tablet, primary)
     assert tablet.running_job() is None
-
-
-def complete(cluster):
-    return [name for name in cluster.backups() if os.path.exists(cluster.backup_path(name, "MANIFEST"))]
 
 
 def wait_copying(tablet):
@@ -84,7 +75,7 @@ def test_a_backup_outlives_its_caller_and_the_next_caller_follows_it(tablets):
         rdonly, 'vtagent_job_bytes_total{kind="backup"}')
     follower = cluster.ctl("Backup", rdonly.alias)
     assert f"attached to the running {job.id} (concurrency 4)" in follower.text, follower.text
-    (name,) = complete(cluster)
+    (name,) = cluster.complete_backups()
     assert f"backup '{name}' is complete" in follower.text
     ended = rdonly.jobs()[job.id]
     assert (ended.state, ended.backup_name) == ("done", name), ended
@@ -150,5 +141,5 @@ def test_the_restore_at_the_start_is_a_job(tablets):
     cluster.wait_type(tablet, "replica", 120)
     cluster.wait_following(tablet, primary, 120)
     (ended,) = [job for job in tablet.jobs().values() if job.kind == "restore"]
-    assert (ended.state, ended.backup_name) == ("done", complete(cluster)[0]), ended
+    assert (ended.state, ended.backup_name) == ("done", cluster.complete_backups()[0]), ended
     tablet.stop()

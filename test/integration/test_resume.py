@@ -37,9 +37,7 @@ def shard(module_run, flavor):
 
 
 def in_service(cluster, primary, tablet):
-    tablet.wait_mysqld()
-    cluster.wait_type(tablet, "rdonly", 120)
-    cluster.wait_following(tablet, primary, 120)
+    cluster.wait_replicating(tablet, primary)
     cluster.insert(primary)
     wait_for(lambda: contents(tablet, cluster) == contents(primary, cluster), "both have the same rows")
     assert not os.path.exists(marker_of(tablet))

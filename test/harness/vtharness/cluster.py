@@ -116,6 +116,18 @@ class Cluster:
     def wait_type(self, tablet, name, deadline=60):
         wait_for(lambda: tablet.type_name() == name, f"{tablet.alias} is {name}", deadline)
 
+    def wait_replicating(self, tablet, primary):
+        """Its server is up, its type is rdonly, and it follows."""
+        tablet.wait_mysqld()
+        self.wait_type(tablet, "rdonly", 120)
+        self.wait_following(tablet, primary, 120)
+
+    def wait_in_service(self, tablet, primary):
+        """A rdonly as before a backup or a restore, and able to follow a new write."""
+        self.wait_replicating(tablet, primary)
+        self.insert(primary)
+        wait_for(lambda: tablet.rows("t") == primary.rows("t"), "new rows arrive")
+
     # ---- data ----
     def make_table(self, primary):
         primary.sql("CREATE TABLE IF NOT EXISTS t (id BIGINT PRIMARY KEY AUTO_INCREMENT, v VARCHAR(200))"
@@ -148,6 +160,10 @@ class Cluster:
         """Names of the shard's backup folders, oldest first."""
         folder = os.path.join(self.backup_root, self.keyspace, self.shard)
         return sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+
+    def complete_backups(self):
+        """Those of them that have a MANIFEST."""
+        return [name for name in self.backups() if os.path.exists(self.backup_path(name, "MANIFEST"))]
 
     def backup_path(self, name, *names):
         return os.path.join(self.backup_root, self.keyspace, self.shard, name, *names)
