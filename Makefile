@@ -25,7 +25,7 @@ GEN := build/proto
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 
 # Layers, lowest first; test/lint/layers.txt says who may include whom.
-FOLDERS := agent/base agent/mysql replication backup agent/rpc agent/topo agent/tmclient \
+FOLDERS := agent/base agent/mysql replication backup/gcs backup agent/rpc agent/topo agent/tmclient \
     agent/supervisor agent/tablet agent/health agent/actions agent/job agent/handlers agent/ctl agent
 PROTOS := $(wildcard proto/*.proto)
 GEN_C := $(PROTOS:proto/%.proto=$(GEN)/%.pb-c.c)
@@ -87,17 +87,18 @@ unit_of = $(OUT)/unit/$(subst /,_,$(1))
 below_agent/base :=
 below_agent/mysql := agent/base
 below_replication := agent/mysql agent/base
-below_backup := replication agent/mysql agent/base
+below_backup/gcs := agent/base
+below_backup := backup/gcs replication agent/mysql agent/base
 below_agent/rpc := agent/base
 below_agent/topo := agent/rpc agent/base
 below_agent/tmclient := agent/topo agent/rpc agent/base
 below_agent/supervisor := agent/tmclient agent/topo agent/rpc replication agent/mysql agent/base
 below_agent/tablet := agent/tmclient agent/topo agent/rpc replication agent/mysql agent/base
-below_agent/health := agent/tablet backup $(below_agent/tablet)
+below_agent/health := agent/tablet backup backup/gcs $(below_agent/tablet)
 below_agent/actions := agent/tablet $(below_agent/tablet)
-below_agent/job := agent/actions backup $(below_agent/actions)
+below_agent/job := agent/actions backup backup/gcs $(below_agent/actions)
 below_agent/handlers := agent/health agent/job $(below_agent/job)
-below_agent/ctl := agent/tmclient agent/topo agent/rpc backup replication agent/mysql agent/base
+below_agent/ctl := agent/tmclient agent/topo agent/rpc backup backup/gcs replication agent/mysql agent/base
 below_agent := agent/handlers agent/ctl agent/supervisor $(below_agent/handlers)
 
 ifeq ($(BUILD),release)

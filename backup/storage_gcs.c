@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backup/gcs_discard.h"
-#include "backup/gcs_reader.h"
-#include "backup/gcs_writer.h"
+#include "backup/gcs/gcs_discard.h"
+#include "backup/gcs/gcs_reader.h"
+#include "backup/gcs/gcs_writer.h"
 #include "backup/manifest.h"
 #include "backup/pipeline.h"
 #include "backup/storage.h"

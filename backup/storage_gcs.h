@@ -2,8 +2,8 @@
 #ifndef VTAGENT_BACKUP_STORAGE_GCS_H
 #define VTAGENT_BACKUP_STORAGE_GCS_H
 
-#include "backup/gcs_api.h"
-#include "backup/gcs_lanes.h"
+#include "backup/gcs/gcs_api.h"
+#include "backup/gcs/gcs_lanes.h"
 #include "backup/storage.h"
 
 struct storage_gcs {

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "agent/base/clock.h"
-#include "backup/gcs_upload.h"
+#include "backup/gcs/gcs_upload.h"
 #include "backup/storage_gcs.h"
 
 #define DAY_S 86400

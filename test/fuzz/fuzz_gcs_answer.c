@@ -1,4 +1,4 @@
-// sources: backup/gcs_answer.c backup/gcs_refusal.c backup/gcs_json.c
+// sources: backup/gcs/gcs_answer.c backup/gcs/gcs_refusal.c backup/gcs/gcs_json.c
 // sources: agent/base/error.c agent/base/memory.c agent/base/buffer.c agent/base/clock.c
 /* What a server says: headers, then a body that is read as an object, as a page of a listing and as
  * a refusal. Never a crash, never a leak; a page that is refused leaves nothing of itself. */
@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backup/gcs_api.h"
+#include "backup/gcs/gcs_api.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -7,12 +7,12 @@ import sys
 import sources
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]', re.MULTILINE)
-# Libraries that only one folder may see (first part of the header's path, or its name).
+# Libraries that only one folder, with what is below it, may see (first part of the header's path, or its name).
 LIBRARY_OWNERS = {
     "grpc": "agent/rpc", "mysql.h": "agent/mysql", "mysql": "agent/mysql", "mariadb": "agent/mysql",
     "event2": "agent/base", "event.h": "agent/base", "zlib.h": "backup", "isa-l": "backup",
     "isa-l.h": "backup", "igzip_lib.h": "backup", "crc.h": "backup", "zstd.h": "backup",
-    "lz4.h": "backup", "lz4frame.h": "backup", "curl": "backup",
+    "lz4.h": "backup", "lz4frame.h": "backup", "curl": "backup/gcs",
 }
 # evhttp works on the loop's own libevent base (agent/base/loop.h).
 LIBRARY_GUESTS = {("agent/http.c", "agent/base")}
@@ -67,7 +67,7 @@ def check_local(name, folder, target, layers):
 
 def check_system(name, folder, target):
     owner = LIBRARY_OWNERS.get(target) or LIBRARY_OWNERS.get(target.split("/")[0])
-    if owner and folder != owner and (name, owner) not in LIBRARY_GUESTS:
+    if owner and not f"{folder}/".startswith(f"{owner}/") and (name, owner) not in LIBRARY_GUESTS:
         return f"{name}: <{target}> belongs to {owner}"
     if target.endswith((".pb-c.h",)):
         return f"{name}: <{target}> is ours: use quotes"

@@ -7,7 +7,7 @@
 
 #include <jansson.h>
 
-#include "backup/gcs_answer.h"
+#include "backup/gcs/gcs_answer.h"
 
 #define STEP_BYTES (256u << 10)
 

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backup/gcs_answer.h"
-#include "backup/gcs_http.h"
+#include "backup/gcs/gcs_answer.h"
+#include "backup/gcs/gcs_http.h"
 #include "gcs_fixture.h"
 
 static uint8_t noise[900000];

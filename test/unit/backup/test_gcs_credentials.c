@@ -9,8 +9,8 @@
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 
-#include "backup/gcs_credentials.h"
-#include "backup/gcs_token.h"
+#include "backup/gcs/gcs_credentials.h"
+#include "backup/gcs/gcs_token.h"
 #include "gcs_fixture.h"
 
 static char *

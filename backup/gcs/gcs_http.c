@@ -1,4 +1,4 @@
-#include "backup/gcs_http.h"
+#include "backup/gcs/gcs_http.h"
 
 #include <pthread.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "backup/gcs_reader.h"
+#include "backup/gcs/gcs_reader.h"
 
 #include <inttypes.h>
 #include <pthread.h>

@@ -1,10 +1,10 @@
-#include "backup/gcs_upload.h"
+#include "backup/gcs/gcs_upload.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "backup/gcs_session.h"
+#include "backup/gcs/gcs_session.h"
 
 #define ONE_REQUEST_SHARE 8 /* of a part: an attempt that breaks costs no more than this */
 

@@ -1,10 +1,10 @@
-#include "backup/gcs_writer.h"
+#include "backup/gcs/gcs_writer.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "backup/gcs_discard.h"
-#include "backup/gcs_session.h"
+#include "backup/gcs/gcs_discard.h"
+#include "backup/gcs/gcs_session.h"
 
 /* An object of many parts gets larger ones, so that their number stays small. */
 #define PART_BYTES_MOST (16u << 20)

@@ -1,4 +1,4 @@
-#include "backup/gcs_session.h"
+#include "backup/gcs/gcs_session.h"
 
 #include <inttypes.h>
 #include <stdio.h>

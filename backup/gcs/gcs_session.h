@@ -3,7 +3,7 @@
 #ifndef VTAGENT_BACKUP_GCS_SESSION_H
 #define VTAGENT_BACKUP_GCS_SESSION_H
 
-#include "backup/gcs_api.h"
+#include "backup/gcs/gcs_api.h"
 
 #define GCS_SESSION_STEP_BYTES (256u << 10) /* all but the last send are multiples of it */
 

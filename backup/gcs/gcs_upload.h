@@ -3,7 +3,7 @@
 #ifndef VTAGENT_BACKUP_GCS_UPLOAD_H
 #define VTAGENT_BACKUP_GCS_UPLOAD_H
 
-#include "backup/gcs_api.h"
+#include "backup/gcs/gcs_api.h"
 
 /* What an object must be, to be the one that we meant. */
 struct gcs_expected {

@@ -1,4 +1,4 @@
-#include "backup/gcs_credentials.h"
+#include "backup/gcs/gcs_credentials.h"
 
 #include <stdlib.h>
 #include <string.h>

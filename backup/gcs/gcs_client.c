@@ -1,4 +1,4 @@
-#include "backup/gcs_client.h"
+#include "backup/gcs/gcs_client.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -3,7 +3,7 @@
 #ifndef VTAGENT_BACKUP_GCS_CLIENT_H
 #define VTAGENT_BACKUP_GCS_CLIENT_H
 
-#include "backup/gcs_token.h"
+#include "backup/gcs/gcs_token.h"
 
 #define GCS_PART_BYTES (4u << 20)
 struct gcs_client_options {

@@ -1,4 +1,4 @@
-#include "backup/gcs_lanes.h"
+#include "backup/gcs/gcs_lanes.h"
 
 #include <pthread.h>
 #include <stdlib.h>

@@ -5,7 +5,7 @@
 
 #include <jansson.h>
 
-#include "backup/gcs_answer.h"
+#include "backup/gcs/gcs_answer.h"
 
 #define REASON_LIMIT_BYTES 600u
 

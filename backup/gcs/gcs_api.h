@@ -4,7 +4,7 @@
 #ifndef VTAGENT_BACKUP_GCS_API_H
 #define VTAGENT_BACKUP_GCS_API_H
 
-#include "backup/gcs_client.h"
+#include "backup/gcs/gcs_client.h"
 
 #define GCS_UPLOAD_ID_BYTES 33u
 #define GCS_COMPOSE_MOST 32u /* sources of one object, the service's limit */

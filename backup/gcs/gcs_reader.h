@@ -3,8 +3,8 @@
 #ifndef VTAGENT_BACKUP_GCS_READER_H
 #define VTAGENT_BACKUP_GCS_READER_H
 
-#include "backup/gcs_api.h"
-#include "backup/gcs_lanes.h"
+#include "backup/gcs/gcs_api.h"
+#include "backup/gcs/gcs_lanes.h"
 
 struct gcs_reader;
 /* Bytes start to start + size of the object, as far as it goes. When that is all of it, its CRC-32C

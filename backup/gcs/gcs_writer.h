@@ -5,8 +5,8 @@
 #ifndef VTAGENT_BACKUP_GCS_WRITER_H
 #define VTAGENT_BACKUP_GCS_WRITER_H
 
-#include "backup/gcs_lanes.h"
-#include "backup/gcs_upload.h"
+#include "backup/gcs/gcs_lanes.h"
+#include "backup/gcs/gcs_upload.h"
 
 #define GCS_PART_MARK ".part." /* in the names of parts: OBJECT.part.ID.NUMBER */
 

@@ -2,8 +2,8 @@
 #ifndef VTAGENT_BACKUP_GCS_TOKEN_H
 #define VTAGENT_BACKUP_GCS_TOKEN_H
 
-#include "backup/gcs_credentials.h"
-#include "backup/gcs_retry.h"
+#include "backup/gcs/gcs_credentials.h"
+#include "backup/gcs/gcs_retry.h"
 
 struct gcs_token;
 /* NULL credentials: anonymous, no token at all. */

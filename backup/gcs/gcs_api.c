@@ -1,4 +1,4 @@
-#include "backup/gcs_api.h"
+#include "backup/gcs/gcs_api.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "backup/gcs_token.h"
+#include "backup/gcs/gcs_token.h"
 
 #include <pthread.h>
 #include <stdlib.h>

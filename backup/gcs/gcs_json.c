@@ -4,7 +4,7 @@
 
 #include <jansson.h>
 
-#include "backup/gcs_api.h"
+#include "backup/gcs/gcs_api.h"
 
 #define NAME_LIMIT_BYTES 1024u
 #define OBJECTS_MOST 2000000u

@@ -1,4 +1,4 @@
-#include "backup/gcs_retry.h"
+#include "backup/gcs/gcs_retry.h"
 
 #include <sys/random.h>
 

@@ -1,4 +1,4 @@
-#include "backup/gcs_answer.h"
+#include "backup/gcs/gcs_answer.h"
 
 #include <ctype.h>
 #include <stdlib.h>

@@ -5,7 +5,7 @@
 
 #include "agent/base/clock.h"
 #include "agent/base/file.h"
-#include "backup/gcs_credentials.h"
+#include "backup/gcs/gcs_credentials.h"
 
 #define SUBJECT_LIMIT_BYTES (64u << 10)
 #define PLATFORM_SCOPE "https://www.googleapis.com/auth/cloud-platform"

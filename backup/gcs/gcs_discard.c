@@ -1,4 +1,4 @@
-#include "backup/gcs_discard.h"
+#include "backup/gcs/gcs_discard.h"
 
 #include <stdlib.h>
 

@@ -6,7 +6,7 @@
 #include <openssl/pem.h>
 
 #include "agent/base/clock.h"
-#include "backup/gcs_credentials.h"
+#include "backup/gcs/gcs_credentials.h"
 
 #define LIFETIME_S 3600
 #define DEFAULT_TOKEN_URI "https://oauth2.googleapis.com/token"

@@ -2,8 +2,8 @@
 #ifndef VTAGENT_BACKUP_GCS_DISCARD_H
 #define VTAGENT_BACKUP_GCS_DISCARD_H
 
-#include "backup/gcs_api.h"
-#include "backup/gcs_lanes.h"
+#include "backup/gcs/gcs_api.h"
+#include "backup/gcs/gcs_lanes.h"
 
 /* Deletes them on lanes, best effort: what stays is swept up before the backup counts. Any thread.
  */

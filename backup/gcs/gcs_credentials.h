@@ -6,7 +6,7 @@
 
 #include <jansson.h>
 
-#include "backup/gcs_http.h"
+#include "backup/gcs/gcs_http.h"
 
 #define GCS_SCOPE "https://www.googleapis.com/auth/devstorage.read_write"
 

@@ -5,7 +5,7 @@
 #define VTAGENT_BACKUP_GCS_HTTP_H
 
 #include "agent/base/cancel.h"
-#include "backup/gcs_answer.h"
+#include "backup/gcs/gcs_answer.h"
 
 /* A connection that is kept between requests. One thread at a time. */
 struct gcs_http;
