@@ -99,10 +99,12 @@ struct error *
 replication_reset(struct db *db, struct cancel *cancel)
 {
     struct semi_sync_names names;
-    TRY(replication_reset_parameters(db, cancel));
-    TRY(reset_binary_logs(db, cancel));
     TRY(semi_sync_names_read(db, cancel, &names));
-    return semi_sync_switch(db, cancel, &names, false, false);
+    /* First: the switch waits for MySQL's thread that collects acknowledgements. Replicas that
+     * leave now wake it; once they have left it sees its end only after a second. */
+    TRY(semi_sync_switch(db, cancel, &names, false, false));
+    TRY(replication_reset_parameters(db, cancel));
+    return reset_binary_logs(db, cancel);
 }
 
 struct error *

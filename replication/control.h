@@ -14,7 +14,7 @@
 struct error *replication_stop(struct db *db, struct cancel *cancel) ERROR_MUST_CHECK;
 struct error *replication_start(struct db *db, struct cancel *cancel) ERROR_MUST_CHECK;
 struct error *replication_stop_io(struct db *db, struct cancel *cancel) ERROR_MUST_CHECK;
-/* STOP, RESET ALL, reset binary logs and GTID state, semi-sync off. Destroys binary logs. */
+/* Semi-sync off, STOP, RESET ALL, reset binary logs and GTID state. Destroys binary logs. */
 struct error *replication_reset(struct db *db, struct cancel *cancel) ERROR_MUST_CHECK;
 struct error *replication_reset_parameters(struct db *db, struct cancel *cancel) ERROR_MUST_CHECK;
 /* Makes the executed set equal `position` (resets binary logs first). */
