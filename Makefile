@@ -26,7 +26,7 @@ PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 
 # Layers, lowest first; test/lint/layers.txt says who may include whom.
 FOLDERS := agent/base agent/mysql replication backup/gcs backup agent/rpc agent/topo agent/tmclient \
-    agent/supervisor agent/tablet agent/health agent/actions agent/job agent/handlers agent/ctl agent
+    agent/supervisor agent/tablet agent/health agent/actions agent/job agent/handlers agent/ctl agent/web agent
 PROTOS := $(wildcard proto/*.proto)
 GEN_C := $(PROTOS:proto/%.proto=$(GEN)/%.pb-c.c)
 GEN_H := $(GEN_C:.c=.h)
@@ -99,7 +99,8 @@ below_agent/actions := agent/tablet $(below_agent/tablet)
 below_agent/job := agent/actions backup backup/gcs $(below_agent/actions)
 below_agent/handlers := agent/health agent/job $(below_agent/job)
 below_agent/ctl := agent/tmclient agent/topo agent/rpc backup backup/gcs replication agent/mysql agent/base
-below_agent := agent/handlers agent/ctl agent/supervisor $(below_agent/handlers)
+below_agent/web := agent/health agent/job $(below_agent/job)
+below_agent := agent/web agent/handlers agent/ctl agent/supervisor $(below_agent/handlers)
 
 ifeq ($(BUILD),release)
 CRITERION_CFLAGS :=

@@ -8,11 +8,11 @@
 #include "agent/health/health.h"
 #include "agent/health/heartbeat.h"
 #include "agent/health/publisher.h"
-#include "agent/http.h"
-#include "agent/metrics.h"
 #include "agent/rpc/rpc.h"
 #include "agent/shard_sync.h"
 #include "agent/tablet/tablet_internal.h"
+#include "agent/web/http.h"
+#include "agent/web/metrics.h"
 
 struct daemon {
     struct config *config;

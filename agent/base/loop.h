@@ -47,7 +47,7 @@ void loop_unwatch(struct loop_watch *watch);
 bool loop_is_current(const struct loop *loop);
 void loop_assert(const struct loop *loop); /* aborts off the loop's thread, in debug builds */
 
-/* For evhttp: the libevent base. Loop thread, agent/http.c only. */
+/* For evhttp: the libevent base. Loop thread, agent/web only. */
 struct event_base *loop_event_base(struct loop *loop);
 
 #endif

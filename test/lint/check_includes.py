@@ -15,7 +15,7 @@ LIBRARY_OWNERS = {
     "lz4.h": "backup", "lz4frame.h": "backup", "curl": "backup/gcs",
 }
 # evhttp works on the loop's own libevent base (agent/base/loop.h).
-LIBRARY_GUESTS = {("agent/http.c", "agent/base")}
+LIBRARY_GUESTS = {("agent/web/http.c", "agent/base"), ("agent/web/http_tls.c", "agent/base")}
 
 
 def read_layers():

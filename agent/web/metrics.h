@@ -1,6 +1,6 @@
 /* Counters of gRPC calls: by method, with a latency histogram. Any thread, without locks. */
-#ifndef VTAGENT_METRICS_H
-#define VTAGENT_METRICS_H
+#ifndef VTAGENT_WEB_METRICS_H
+#define VTAGENT_WEB_METRICS_H
 
 #include <stddef.h>
 #include <stdint.h>

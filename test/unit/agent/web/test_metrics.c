@@ -1,7 +1,7 @@
 #include <criterion/criterion.h>
 
 #include "agent/base/memory.h"
-#include "agent/metrics.h"
+#include "agent/web/metrics.h"
 
 Test(metrics, calls_are_counted_by_method_code_and_time)
 {

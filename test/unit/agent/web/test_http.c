@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "agent/base/memory.h"
-#include "agent/http.h"
+#include "agent/web/http.h"
 
 static struct loop *loop;
 static struct http *http;

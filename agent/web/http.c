@@ -1,4 +1,4 @@
-#include "agent/http.h"
+#include "agent/web/http.h"
 
 #include <event2/buffer.h>
 #include <event2/event.h>

@@ -1,5 +1,5 @@
 /* Probes and the status page. The numbers are in pages_numbers.c. */
-#include "agent/pages.h"
+#include "agent/web/pages.h"
 
 #include <ctype.h>
 #include <string.h>

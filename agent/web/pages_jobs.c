@@ -3,7 +3,7 @@
 
 #include "agent/base/clock.h"
 #include "agent/base/memory.h"
-#include "agent/pages.h"
+#include "agent/web/pages.h"
 
 /* ---- The status page ---- */
 static bool

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "agent/base/memory.h"
-#include "agent/pages.h"
+#include "agent/web/pages.h"
 
 #ifndef VTAGENT_BUILD_TIME
 #define VTAGENT_BUILD_TIME 0

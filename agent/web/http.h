@@ -1,9 +1,9 @@
 /* The HTTP port: read-only pages, on the loop's thread. */
-#ifndef VTAGENT_HTTP_H
-#define VTAGENT_HTTP_H
+#ifndef VTAGENT_WEB_HTTP_H
+#define VTAGENT_WEB_HTTP_H
 
 #include "agent/base/loop.h"
-#include "agent/pages.h"
+#include "agent/web/pages.h"
 
 struct http;
 /* Called for each request, on the loop's thread. */

@@ -1,12 +1,12 @@
 /* What the HTTP port shows, as pure functions from a picture of the agent to text. */
-#ifndef VTAGENT_PAGES_H
-#define VTAGENT_PAGES_H
+#ifndef VTAGENT_WEB_PAGES_H
+#define VTAGENT_WEB_PAGES_H
 
 #include "agent/base/buffer.h"
 #include "agent/health/health.h"
 #include "agent/job/registry.h"
-#include "agent/metrics.h"
 #include "agent/tablet/tablet_internal.h"
+#include "agent/web/metrics.h"
 
 #ifndef VTAGENT_VERSION
 #define VTAGENT_VERSION "unknown"

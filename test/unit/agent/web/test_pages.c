@@ -2,7 +2,7 @@
 #include <jansson.h>
 
 #include "agent/base/memory.h"
-#include "agent/pages.h"
+#include "agent/web/pages.h"
 
 static struct tablet_identity identity;
 static struct pages_picture picture;

@@ -1,4 +1,4 @@
-#include "agent/metrics.h"
+#include "agent/web/metrics.h"
 
 #include <dirent.h>
 #include <stdatomic.h>
