@@ -369,6 +369,33 @@ def test_a_primary_made_by_another_tool_is_acknowledged(shard):
     shard.settle()
 
 
+def test_a_throttled_app_and_a_lagging_replica_are_refused_until_it_is_over(shard):
+    """The throttler as online DDL meets it, configured by nothing but Vitess's own client."""
+    def wait_answer(wanted, app="online-ddl"):
+        wait_for(lambda: shard.control.json("CheckThrottler", "--app-name", app, shard.primary.alias)["Check"][
+            "response_code"] == wanted, f"{app} is told {wanted}")
+
+    def configure(*flags):
+        shard.run(["UpdateThrottlerConfig", *flags, "{keyspace}"])
+
+    configure("--enable", "--threshold", "2")
+    wait_answer("OK")
+    configure("--throttle-app", "online-ddl", "--throttle-app-ratio", "1")
+    wait_answer("APP_DENIED")
+    wait_answer("OK", app="vreplication")
+    configure("--unthrottle-app", "online-ddl")
+    wait_answer("OK")
+    shard.run(["StopReplication", "{replica}"])
+    wait_answer("THRESHOLD_EXCEEDED")
+    configure("--app-name", "online-ddl", "--app-metrics", "loadavg,threads_running")
+    configure("--metric-name", "loadavg", "--threshold", "1000")
+    wait_answer("OK")
+    wait_answer("THRESHOLD_EXCEEDED", app="vreplication")
+    shard.run(["StartReplication", "{replica}"])
+    wait_answer("OK", app="vreplication")
+    configure("--disable")
+
+
 def test_tablets_are_deleted(shard):
     """The last test: records go, processes stay."""
     shard.run(["DeleteTablets", "{rdonly}"])
