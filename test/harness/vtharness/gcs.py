@@ -80,5 +80,10 @@ class GcsCluster(Cluster):
         prefix = f"{ROOT}/{self.shard_name}/"
         return [name.removeprefix(prefix) for name in self.gcs.names(prefix)]
 
+    def object(self, name):
+        """The bytes of "backup/object"."""
+        path = urllib.parse.quote(f"{ROOT}/{self.shard_name}/{name}", safe="")
+        return self.gcs.request("GET", f"/storage/v1/b/{BUCKET}/o/{path}?alt=media")
+
     def backups(self):
         return sorted({name.split("/")[0] for name in self.objects()})

@@ -31,13 +31,13 @@ def http_get(port, path):
 class Control:
     """vtctld and its client."""
 
-    def __init__(self, cluster, name="vtctld", flags=()):
+    def __init__(self, cluster, name="vtctld", flags=(), env=None):
         self.cluster, self.http_port, self.grpc_port = cluster, free_port(), free_port()
         self.process = Process(cluster.run, f"{cluster.prefix}{name}", [
             program("vtctld"), *cluster.topology_flags(), *cluster.storage_flags(),
             *(cluster.security.client_flags() if cluster.security else []),
             f"--cell={cluster.cell_name}", "--service-map=grpc-vtctl,grpc-vtctld",
-            f"--port={self.http_port}", f"--grpc-port={self.grpc_port}", "--log-format=text", *flags])
+            f"--port={self.http_port}", f"--grpc-port={self.grpc_port}", "--log-format=text", *flags], env)
 
     def start(self):
         self.process.start()
