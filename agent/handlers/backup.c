@@ -77,8 +77,7 @@ run_init_sql(struct tablet_context *context, struct job *job,
 {
     if (init == NULL || init->n_queries == 0)
         return NULL;
-    int64_t timeout_ms =
-        init->timeout == NULL ? 0 : init->timeout->seconds * 1000 + init->timeout->nanos / 1000000;
+    int64_t timeout_ms = message_duration_ms(init->timeout);
     if (timeout_ms <= 0)
         return error_new(ERROR_INVALID_ARGUMENT, "init SQL queries need a timeout");
     struct tablet_snapshot snapshot;
@@ -106,15 +105,13 @@ engine_of(const Tabletmanagerdata__BackupRequest *in)
 static struct backup_request
 backup_request_of(const Tabletmanagerdata__BackupRequest *in)
 {
-    const Vttime__Duration *timeout = in->mysql_shutdown_timeout;
     return (struct backup_request){
         .concurrency = in->concurrency,
         .allows_primary = in->allow_primary,
         .is_upgrade_safe = in->upgrade_safe,
         .engine = engine_of(in),
         .incremental_from = in->incremental_from_pos,
-        .mysql_shutdown_timeout_ms =
-            timeout == NULL ? 0 : timeout->seconds * 1000 + timeout->nanos / 1000000,
+        .mysql_shutdown_timeout_ms = message_duration_ms(in->mysql_shutdown_timeout),
     };
 }
 

@@ -96,6 +96,20 @@ message_time_ns(const Vttime__Time *time)
     return time->seconds * 1000000000 + time->nanoseconds;
 }
 
+int64_t
+message_duration_ms(const Vttime__Duration *duration)
+{
+    const int64_t most_seconds = 315576000000;
+    if (duration == NULL)
+        return 0;
+    int64_t seconds = duration->seconds;
+    if (seconds > most_seconds)
+        seconds = most_seconds;
+    if (seconds < -most_seconds)
+        seconds = -most_seconds;
+    return seconds * 1000 + duration->nanos / 1000000;
+}
+
 void
 message_append(size_t *count, void *items, void *take_message)
 {

@@ -20,6 +20,8 @@ char *message_bytes_text(const ProtobufCBinaryData *bytes);
 void message_texts(const struct strv *texts, size_t *ret_count, char ***ret_items);
 Vttime__Time *message_time(int64_t wall_ns);
 int64_t message_time_ns(const Vttime__Time *time); /* NULL: 0 */
+/* NULL: 0. Beyond what google.protobuf.Duration allows (10,000 years): the nearest allowed. */
+int64_t message_duration_ms(const Vttime__Duration *duration);
 
 /* A map<string,string> of any message: `count` entries of `descriptor` whose layout is that of
  * struct message_map_entry. */

@@ -79,3 +79,17 @@ Test(message, bytes_become_text)
     cr_assert_str_eq(text, "");
     free(text);
 }
+
+Test(message, durations_of_any_size_are_milliseconds_without_overflow)
+{
+    Vttime__Duration duration = VTTIME__DURATION__INIT;
+    cr_assert_eq(message_duration_ms(NULL), 0);
+    duration.seconds = 90;
+    duration.nanos = 250000000;
+    cr_assert_eq(message_duration_ms(&duration), 90250);
+    duration.nanos = 0;
+    duration.seconds = INT64_MAX;
+    cr_assert_eq(message_duration_ms(&duration), 315576000000000);
+    duration.seconds = INT64_MIN;
+    cr_assert_eq(message_duration_ms(&duration), -315576000000000);
+}
