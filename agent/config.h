@@ -55,7 +55,7 @@ struct config {
     struct strv restore_engines;
     /* health and times */
     int64_t remote_operation_timeout_ms, health_interval_ms, degraded_ms, unhealthy_ms;
-    int64_t lameduck_ms, onterm_timeout_ms;
+    int64_t lameduck_ms, onterm_timeout_ms, stuck_after_ms;
     char *disk_directory;
     int64_t disk_interval_ms, disk_timeout_ms, disk_reserve_bytes;
     bool writes_heartbeats;

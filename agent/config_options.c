@@ -191,6 +191,8 @@ const struct option_row config_option_rows[] = {
     DURATION("lameduck-period", lameduck_ms, "50ms",
              "After SIGTERM: time between saying so and refusing calls."),
     DURATION("onterm-timeout", onterm_timeout_ms, "10s", "Longest time for a clean stop."),
+    DURATION("stuck-after", stuck_after_ms, "60s",
+             "An action that goes on so long after its deadline: /livez fails."),
 #undef GROUP
 #define GROUP "Process"
     TEXT("log-level", log_level, "info", "debug, info, warn or error."),

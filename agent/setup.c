@@ -259,6 +259,9 @@ fill_picture(struct pages_picture *picture, void *data)
     picture->metrics = daemon->metrics;
     picture->process = process_stats_read();
     job_registry_read(daemon->context.jobs, &picture->jobs);
+    picture->now_ms = clock_monotonic_ms();
+    picture->stuck_after_ms = daemon->config->stuck_after_ms;
+    action_watch_read(handlers_action_watch(daemon->methods), picture->now_ms, &picture->action);
 }
 
 static struct error *

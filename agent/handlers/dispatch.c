@@ -28,7 +28,10 @@ static struct error *
 run_function(struct handler_call *call, ProtobufCMessage *response)
 {
     TRY(pass_gates(call));
-    return call->row->function(call, call->request, response);
+    struct error *error = call->row->function(call, call->request, response);
+    if (call->row->class == HANDLER_ACTION)
+        tablet_poke_health(call->context); /* what it did shows at once */
+    return error;
 }
 
 static void
@@ -51,6 +54,16 @@ run_call(void *data)
     ProtobufCMessage *response = is_stream ? NULL : message_new(call->row->response);
     struct error *error = run_function(call, response);
     finish_call(call, response, error);
+}
+
+static void
+run_under_lock(void *data)
+{
+    struct handler_call *call = data;
+    struct action_watch *watch = call->service->action_watch;
+    action_watch_begin(watch, rpc_call_method(call->rpc), call->cancel);
+    run_call(call);
+    action_watch_end(watch);
 }
 
 static struct worker *
@@ -102,7 +115,7 @@ handler_dispatch(struct rpc_call *rpc, const ProtobufCMessage *request, void *da
     if (worker == NULL)
         run_call(call);
     else
-        worker_submit(worker, run_call, call);
+        worker_submit(worker, call->row->class == HANDLER_ACTION ? run_under_lock : run_call, call);
 }
 
 void

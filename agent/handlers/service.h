@@ -12,6 +12,7 @@
 #include "agent/health/semi_sync_watch.h"
 #include "agent/job/registry.h"
 #include "agent/rpc/rpc.h"
+#include "agent/tablet/action_watch.h"
 #include "agent/tablet/tablet.h"
 #include "tabletmanagerdata.pb-c.h"
 
@@ -49,6 +50,7 @@ struct service {
     struct throttler_recent *throttler_recent;
     _Atomic int64_t throttler_checked_ms; /* last check by an app; 0: never */
     struct stream_health *streams;
+    struct action_watch *action_watch;
     struct rpc_method *methods; /* one per row, and StreamHealth's */
     struct handler_binding {
         struct service *service;

@@ -126,6 +126,7 @@ handlers_methods(struct tablet_context *context, size_t *ret_count)
     service->throttler = throttler_cache_new();
     service->throttler_recent = throttler_recent_new();
     service->streams = stream_health_new(context->identity);
+    service->action_watch = action_watch_new(context->loop);
     for (size_t i = 0; i < count; i++) {
         service->bindings[i] = (struct handler_binding){.service = service, .row = &rows[i]};
         service->methods[i] = (struct rpc_method){
@@ -154,6 +155,12 @@ handlers_streams(const struct rpc_method *methods)
     return service_of(methods)->streams;
 }
 
+struct action_watch *
+handlers_action_watch(const struct rpc_method *methods)
+{
+    return service_of(methods)->action_watch;
+}
+
 void
 handlers_free(const struct rpc_method *methods)
 {
@@ -161,6 +168,7 @@ handlers_free(const struct rpc_method *methods)
         return;
     struct service *service = service_of(methods);
     stream_health_free(service->streams);
+    action_watch_free(service->action_watch);
     table_lock_free(service->table_lock);
     throttler_cache_free(service->throttler);
     throttler_recent_free(service->throttler_recent);

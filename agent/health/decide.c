@@ -316,6 +316,12 @@ static void
 judge_replica(struct judge *judge)
 {
     const struct health_replication *replication = &judge->facts->replication;
+    bool is_stale = replication->measured_ms < judge->input->type_since_ms;
+    if (!replication->is_replica && is_stale) {
+        add_problem(judge, HEALTH_UNCHECKED, FATAL, SURE, "not checked yet since it became %s",
+                    tablet_type_name(judge->input->type));
+        return;
+    }
     if (!replication->is_replica) {
         add_problem(judge, HEALTH_NO_SOURCE, FATAL, !SURE,
                     "no replication source is set: the shard has no primary yet, or it is not "

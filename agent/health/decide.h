@@ -53,9 +53,11 @@ struct health_input {
     const struct health_facts *facts;
     const struct health_rules *rules;
     Topodata__TabletType type;
-    bool is_catching_up; /* restored, must not serve before it has caught up once */
-    int64_t now_ms;      /* monotonic */
-    int64_t now_ns;      /* wall */
+    bool is_catching_up;   /* restored, must not serve before it has caught up once */
+    bool is_hurried;       /* something was just done to the server: no pause before it serves */
+    int64_t type_since_ms; /* monotonic; what was measured before is of another role */
+    int64_t now_ms;        /* monotonic */
+    int64_t now_ns;        /* wall */
 };
 
 struct health_judgement {
@@ -92,7 +94,8 @@ struct health_verdict {
     int64_t lag_ms;
 };
 /* Leaving takes a problem that is sure, or one that two looks saw; coming back takes two good
- * looks, and more of them after it came and went. A new type starts afresh. */
+ * looks, and more of them after it came and went; one will do when an action may have mended
+ * replication. A new type starts afresh. */
 void health_settle(const struct health_judgement *judgement, const struct health_input *input,
                    struct health_settling *settling, struct health_verdict *ret_verdict);
 

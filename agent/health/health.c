@@ -14,6 +14,8 @@
 #define COMPONENT "health"
 #define TICK_MS 1000
 #define REPORT_MS 5000
+#define HURRY_MS 2000
+#define HURRY_TICK_MS 100
 
 static const struct probe_kind *const kinds[] = {&probe_server, &probe_host, &probe_disk,
                                                  &probe_backups};
@@ -54,7 +56,8 @@ struct health {
     struct health_settling settling;
     struct health_view view;
     struct reported reported;
-    int64_t reported_ms, doubted_ms;
+    int64_t reported_ms, doubted_ms, hurry_until_ms, type_since_ms;
+    Topodata__TabletType type;
 };
 
 static const struct health_clock_source machine_clock = {clock_monotonic_ms, clock_wall_ns};
@@ -128,6 +131,21 @@ apply_verdict(struct health *health, struct tablet_view *tablet)
     tablet_get_view(context->tablet, tablet);
 }
 
+static bool
+is_hurrying(const struct health *health)
+{
+    return health->view.now_ms < health->hurry_until_ms;
+}
+
+static void
+note_type(struct health *health, Topodata__TabletType type)
+{
+    if (type == health->type)
+        return;
+    health->type = type;
+    health->type_since_ms = health->view.now_ms;
+}
+
 static void
 evaluate(struct health *health)
 {
@@ -139,10 +157,13 @@ evaluate(struct health *health)
     struct health_view *view = &health->view;
     view->now_ms = now_ms(health);
     view->checked_at_ns = health->options.clock->wall_ns();
+    note_type(health, tablet.snapshot.type);
     struct health_input input = {.facts = &view->facts,
                                  .rules = &view->rules,
                                  .type = tablet.snapshot.type,
                                  .is_catching_up = tablet.must_catch_up,
+                                 .is_hurried = is_hurrying(health),
+                                 .type_since_ms = health->type_since_ms,
                                  .now_ms = view->now_ms,
                                  .now_ns = view->checked_at_ns};
     health_judge(&input, &health->lag_memory, &view->judgement);
@@ -211,6 +232,25 @@ run_probe(struct probe *probe)
     worker_submit(probe->worker, ask_on_thread, probe);
 }
 
+static bool
+is_due(const struct health *health, const struct probe *probe, int64_t now)
+{
+    bool is_wanted = probe == &health->probes[SERVER_PROBE] && is_hurrying(health) &&
+                     !health->view.verdict.is_serving;
+    return !probe->is_running && (is_wanted || now >= probe->next_ms);
+}
+
+static void
+start_timer(struct health *health)
+{
+    int64_t pause_ms = health->options.rules.interval_ms;
+    if (pause_ms > TICK_MS)
+        pause_ms = TICK_MS;
+    if (is_hurrying(health) && !health->view.verdict.is_serving)
+        pause_ms = HURRY_TICK_MS;
+    loop_timer_start(health->timer, pause_ms);
+}
+
 static void
 on_tick(void *data)
 {
@@ -221,12 +261,11 @@ on_tick(void *data)
     clock_watch_look(&health->clock_watch, now, health->options.clock->wall_ns(),
                      &health->view.facts.clock);
     for (size_t i = 0; i < PROBE_COUNT; i++) {
-        if (now >= health->probes[i].next_ms && !health->probes[i].is_running)
+        if (is_due(health, &health->probes[i], now))
             run_probe(&health->probes[i]);
     }
     evaluate(health);
-    int64_t interval_ms = health->options.rules.interval_ms;
-    loop_timer_start(health->timer, interval_ms < TICK_MS ? interval_ms : TICK_MS);
+    start_timer(health);
 }
 
 /* The server may have ended: it is asked at once. */
@@ -287,8 +326,10 @@ poke_on_loop(void *data)
     if (health->is_stopped || health->timer == NULL)
         return;
     health->is_report_wanted = true;
+    health->hurry_until_ms = now_ms(health) + HURRY_MS;
     run_probe(&health->probes[SERVER_PROBE]);
     evaluate(health);
+    start_timer(health);
 }
 
 void

@@ -46,7 +46,8 @@ struct health_options {
 struct error *health_new(const struct health_options *options,
                          struct health **ret_health) ERROR_MUST_CHECK;
 void health_start(struct health *health); /* loop thread */
-/* The server is asked now, and what is known is reported at once. Any thread. */
+/* Something was done to the server, or somebody asks: it is looked at now, again every 100 ms for
+ * two seconds while it does not serve, and what is known is reported at once. Any thread. */
 void health_poke(struct health *health);
 /* Something changed that is no measurement (the type): decided and reported now. Loop thread. */
 void health_refresh(struct health *health);

@@ -51,11 +51,15 @@ find_fatal(const struct health_settling *settling, const struct health_judgement
 
 /* How long it must be well before it serves again. */
 static int64_t
-pause_ms(const struct health_settling *settling, const struct health_rules *rules, int64_t now_ms)
+pause_ms(const struct health_settling *settling, const struct health_input *input)
 {
     int64_t oldest_ms = settling->left_ms[HEALTH_LEAVES - 1];
-    bool is_flapping = oldest_ms != 0 && now_ms - oldest_ms < FLAPPING_WITHIN_MS;
-    return is_flapping ? FLAPPING_PAUSE_MS : rules->interval_ms;
+    bool is_flapping = oldest_ms != 0 && input->now_ms - oldest_ms < FLAPPING_WITHIN_MS;
+    if (is_flapping)
+        return FLAPPING_PAUSE_MS;
+    bool is_mended = input->is_hurried && (settling->last_cause == HEALTH_NO_SOURCE ||
+                                           settling->last_cause == HEALTH_REPLICATION);
+    return is_mended ? 0 : input->rules->interval_ms;
 }
 
 static void
@@ -120,7 +124,7 @@ health_settle(const struct health_judgement *judgement, const struct health_inpu
     bool was_serving = settling->has_verdict && settling->is_serving;
     const struct health_problem *fatal =
         find_fatal(settling, judgement, input->rules->interval_ms, now_ms);
-    int64_t pause = pause_ms(settling, input->rules, now_ms);
+    int64_t pause = pause_ms(settling, input);
     int64_t good_ms = now_ms - settling->good_since_ms;
     if (fatal != NULL) {
         say_fatal(settling, fatal, ret_verdict);

@@ -82,6 +82,7 @@ job_new(struct job_registry *registry, enum job_kind kind, const char *parameter
     job->view.kind = kind;
     job->view.remaining_seconds = -1;
     job->view.start_time_ns = clock_wall_ns();
+    job->view.moved_ms = clock_monotonic_ms();
     snprintf(job->view.id, sizeof(job->view.id), "%s-%" PRIu64, job_kind_name(kind),
              ++registry->last_number);
     snprintf(job->view.parameters, sizeof(job->view.parameters), "%s", parameters);

@@ -38,6 +38,7 @@ struct job_view {
     uint64_t rate_bytes_per_second;   /* lately */
     int64_t remaining_seconds;        /* -1: not known */
     int64_t start_time_ns, end_time_ns;
+    int64_t moved_ms; /* clock_monotonic_ms() of the last line, phase or bytes that were new */
     enum error_code error_code;
     char error[512];
     char last_line[256];

@@ -62,6 +62,7 @@ job_add_line(struct job *job, int level, const char *text)
     free(line->text);
     *line = (struct job_line){level, copy};
     snprintf(job->view.last_line, sizeof(job->view.last_line), "%s", copy);
+    job->view.moved_ms = clock_monotonic_ms();
     job_wake_watchers(job);
     unlock(job);
 }
@@ -80,6 +81,7 @@ job_set_phase(struct job *job, const char *phase)
         return;
     lock(job);
     snprintf(job->view.phase, sizeof(job->view.phase), "%s", phase);
+    job->view.moved_ms = clock_monotonic_ms();
     forget_progress(job);
     unlock(job);
 }
@@ -115,6 +117,8 @@ job_set_progress(struct job *job, uint64_t done_bytes, uint64_t total_bytes)
     lock(job);
     if (done_bytes < job->view.done_bytes)
         forget_progress(job);
+    if (done_bytes != job->view.done_bytes)
+        job->view.moved_ms = now;
     job->view.done_bytes = done_bytes;
     job->view.total_bytes = total_bytes;
     if (job->sample_count == 0 || now - newest_sample(job)->time_ms >= RATE_SAMPLE_MS)

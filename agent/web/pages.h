@@ -5,6 +5,7 @@
 #include "agent/base/buffer.h"
 #include "agent/health/health.h"
 #include "agent/job/registry.h"
+#include "agent/tablet/action_watch.h"
 #include "agent/tablet/tablet_internal.h"
 #include "agent/web/metrics.h"
 
@@ -24,6 +25,9 @@ struct pages_picture {
     const struct metrics *metrics;
     struct process_stats process;
     struct job_summary jobs;
+    /* What /livez looks at; monotonic. */
+    struct action_view action;
+    int64_t now_ms, stuck_after_ms;
 };
 
 struct page {
@@ -42,6 +46,9 @@ struct page page_healthz(const struct pages_picture *picture, struct buffer *bod
 struct page page_debug_health(const struct pages_picture *picture, struct buffer *body);
 struct page page_readyz(const struct pages_picture *picture, struct buffer *body);
 struct page page_startupz(const struct pages_picture *picture, struct buffer *body);
+/* 503 when only a new process can help: what runs under the action lock goes on long after its end,
+ * or a job makes no progress. That the loop turns, the answer itself shows. mysqld and etcd may be
+ * away for as long as they like. */
 struct page page_livez(const struct pages_picture *picture, struct buffer *body);
 
 /* pages_jobs.c: pieces of the status page and of /metrics. */

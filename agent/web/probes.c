@@ -8,6 +8,7 @@
 #include "agent/base/memory.h"
 
 #define PLAIN "text/plain; charset=utf-8"
+#define JOB_SILENT_MS (30 * 60000ll)
 
 static struct page
 good(struct buffer *body)
@@ -28,21 +29,58 @@ should_serve(const struct pages_picture *picture)
     return view->state == STATE_PRIMARY || view->state == STATE_DRAINED;
 }
 
+/* ---- Alive ---- */
+
+static bool
+is_stuck(const struct job_view *job, int64_t now_ms)
+{
+    return job->state == JOB_RUNNING && now_ms - job->moved_ms >= JOB_SILENT_MS;
+}
+
 struct page
 page_livez(const struct pages_picture *picture, struct buffer *body)
 {
-    (void)picture; /* that the loop answers is the point */
+    const struct action_view *action = &picture->action;
+    int64_t late_ms =
+        action->overdue_since_ms != 0 ? picture->now_ms - action->overdue_since_ms : 0;
+    char text[32];
+    if (late_ms > 0 && late_ms >= picture->stuck_after_ms) {
+        buffer_appendf(body, "stuck: '%s' should have ended %s ago\n", action->name,
+                       health_duration(late_ms, text));
+        return (struct page){503, PLAIN};
+    }
+    for (size_t i = 0; i < picture->jobs.count; i++) {
+        const struct job_view *job = &picture->jobs.views[i];
+        if (!is_stuck(job, picture->now_ms))
+            continue;
+        buffer_appendf(body, "stuck: '%s' has made no progress for %s\n", job->id,
+                       health_duration(picture->now_ms - job->moved_ms, text));
+        return (struct page){503, PLAIN};
+    }
     return good(body);
+}
+
+/* Restoring may take hours, and is watched over by /livez. */
+static bool
+is_restoring(const struct job_summary *jobs)
+{
+    for (size_t i = 0; i < jobs->count; i++) {
+        if (jobs->views[i].kind == JOB_RESTORE && jobs->views[i].state == JOB_RUNNING)
+            return true;
+    }
+    return false;
 }
 
 struct page
 page_startupz(const struct pages_picture *picture, struct buffer *body)
 {
-    if (picture->is_started)
+    if (picture->is_started || is_restoring(&picture->jobs))
         return good(body);
     buffer_appendf(body, "starting: %s\n", picture->start_step);
     return (struct page){503, PLAIN};
 }
+
+/* ---- Ready and serving ---- */
 
 struct page
 page_healthz(const struct pages_picture *picture, struct buffer *body)

@@ -10,6 +10,7 @@
 #include "agent/base/clock.h"
 #include "agent/handlers/handlers.h"
 #include "agent/handlers/service.h"
+#include "agent/tablet/tablet_internal.h"
 #include "fake_call.h"
 
 struct cancel *
@@ -125,15 +126,36 @@ pass_gate(void *data)
     pthread_mutex_unlock(&gate);
 }
 
+/* A loop that has ended: what is to run on it runs at once. */
+static struct loop *
+ended_loop(void)
+{
+    struct loop *loop = NULL;
+    struct error *error = loop_new(&loop);
+    cr_assert_null(error);
+    loop_stop(loop);
+    loop_run(loop);
+    return loop;
+}
+
 /* The action thread is busy until the gate opens. */
 static const struct rpc_method *
 busy_service(struct tablet_context *context, size_t *ret_count)
 {
+    context->loop = ended_loop();
+    tablet_bind(tablet_new(&(struct tablet_options){.loop = context->loop}), context);
     struct error *error = worker_new("action", 1, &context->action_worker);
     cr_assert_null(error);
     pthread_mutex_lock(&gate);
     worker_submit(context->action_worker, pass_gate, NULL);
     return handlers_methods(context, ret_count);
+}
+
+static void
+busy_service_done(struct tablet_context *context)
+{
+    tablet_free(context->tablet);
+    loop_free(context->loop);
 }
 
 Test(dispatch, call_whose_caller_left_while_it_was_queued_answers_with_that)
@@ -161,6 +183,7 @@ Test(dispatch, call_whose_caller_left_while_it_was_queued_answers_with_that)
     fake_call_done(&late);
     fake_call_done(&good);
     handlers_free(methods);
+    busy_service_done(&context);
 }
 
 /* ---- Jobs: a backup that waits behind the busy action thread ---- */
@@ -187,6 +210,7 @@ free_service(struct tablet_context *context, const struct rpc_method *methods)
     handlers_free(methods);
     job_registry_free(context->jobs);
     cancel_unref(stop);
+    busy_service_done(context);
 }
 
 /* The request lives as long as the call, as with the real server. */

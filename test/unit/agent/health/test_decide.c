@@ -289,6 +289,23 @@ Test(health, each_thing_that_can_be_wrong)
     }
 }
 
+Test(health, what_was_measured_in_another_role_is_not_known)
+{
+    struct health_facts facts = good_facts();
+    struct health_lag_memory memory = {0};
+    struct health_judgement judgement;
+    struct health_input input = {
+        .facts = &facts, .rules = &rules, .type = REPLICA, .now_ms = NOW_MS, .now_ns = NOW_NS};
+    facts.replication = (struct health_replication){.measured_ms = NOW_MS - 10};
+    input.type_since_ms = NOW_MS - 5;
+    health_judge(&input, &memory, &judgement);
+    cr_assert_eq(judgement.problems[0].cause, HEALTH_UNCHECKED);
+    cr_assert_str_eq(judgement.problems[0].text, "not checked yet since it became replica");
+    facts.replication.measured_ms = NOW_MS - 5;
+    health_judge(&input, &memory, &judgement);
+    cr_assert_eq(judgement.problems[0].cause, HEALTH_NO_SOURCE);
+}
+
 Test(health, every_cause_has_a_name)
 {
     for (int cause = 0; cause < HEALTH_CAUSE_COUNT; cause++)

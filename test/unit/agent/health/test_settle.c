@@ -10,6 +10,7 @@ static const struct health_rules rules = {.interval_ms = 1000};
 static struct health_settling settling;
 static struct health_judgement judgement;
 static Topodata__TabletType type;
+static bool is_hurried;
 
 static void
 set_up(void)
@@ -17,6 +18,7 @@ set_up(void)
     settling = (struct health_settling){.has_verdict = false};
     judgement = (struct health_judgement){.detail = "fine"};
     type = TOPODATA__TABLET_TYPE__REPLICA;
+    is_hurried = false;
 }
 
 static void
@@ -30,7 +32,8 @@ set_problem(bool is_fatal, bool is_sure)
 static struct health_verdict
 at(int64_t now_ms)
 {
-    struct health_input input = {.rules = &rules, .type = type, .now_ms = now_ms};
+    struct health_input input = {
+        .rules = &rules, .type = type, .is_hurried = is_hurried, .now_ms = now_ms};
     struct health_verdict verdict;
     health_settle(&judgement, &input, &settling, &verdict);
     return verdict;
@@ -83,6 +86,21 @@ Test(settle, coming_back_takes_two_good_looks, .init = set_up)
     cr_assert(at(4000).is_serving);
 }
 
+Test(settle, what_an_action_mended_serves_at_once, .init = set_up)
+{
+    is_hurried = true;
+    at(1000);
+    set_problem(true, true);
+    at(2000);
+    judgement.problem_count = 0;
+    cr_assert(at(2100).is_serving);
+    set_problem(true, true);
+    judgement.problems[0].cause = HEALTH_DISK_FULL; /* no action does that */
+    at(3000);
+    judgement.problem_count = 0;
+    cr_assert(!at(3100).is_serving);
+}
+
 Test(settle, who_comes_and_goes_waits_longer, .init = set_up)
 {
     int64_t now_ms = 1000;
@@ -95,6 +113,7 @@ Test(settle, who_comes_and_goes_waits_longer, .init = set_up)
         bool is_last = i == HEALTH_LEAVES - 1;
         cr_assert_eq(at(now_ms += 1000).is_serving, !is_last);
     }
+    is_hurried = true;
     cr_assert(!at(now_ms += 8000).is_serving);
     cr_assert(at(now_ms += 1000).is_serving);
 }

@@ -93,6 +93,53 @@ Test(pages, a_starting_tablet_says_for_what_it_waits, .init = set_up, .fini = te
     cr_assert_not_null(strstr(buffer_text(&body), "waiting for mysqld"));
 }
 
+Test(pages, an_action_that_does_not_end_is_not_alive, .init = set_up, .fini = tear_down)
+{
+    picture.now_ms = 1000000;
+    picture.stuck_after_ms = 60000;
+    picture.action = (struct action_view){.name = "SetReadOnly", .since_ms = 1};
+    cr_assert_eq(status_of(page_livez), 200); /* it may take long */
+    picture.action.overdue_since_ms = 1000000 - 59000;
+    cr_assert_eq(status_of(page_livez), 200);
+    picture.action.overdue_since_ms = 1000000 - 62000;
+    cr_assert_eq(status_of(page_livez), 503);
+    cr_assert_str_eq(buffer_text(&body), "stuck: 'SetReadOnly' should have ended 62 s ago\n");
+    picture.action = (struct action_view){.name = NULL};
+    cr_assert_eq(status_of(page_livez), 200);
+}
+
+Test(pages, a_restore_is_alive_while_it_makes_progress, .init = set_up, .fini = tear_down)
+{
+    struct job_view *job = &picture.jobs.views[0];
+    picture.now_ms = 10000000;
+    picture.is_started = false;
+    picture.start_step = "restoring from a backup";
+    picture.jobs.count = 1;
+    *job = (struct job_view){
+        .id = "restore-1", .kind = JOB_RESTORE, .state = JOB_RUNNING, .moved_ms = 9000000};
+    cr_assert_eq(status_of(page_livez), 200);
+    cr_assert_eq(status_of(page_startupz), 200);
+    cr_assert_eq(status_of(page_readyz), 503);
+    job->moved_ms = 10000000 - 31 * 60000;
+    cr_assert_eq(status_of(page_livez), 503);
+    cr_assert_str_eq(buffer_text(&body), "stuck: 'restore-1' has made no progress for 31 min\n");
+    job->state = JOB_DONE;
+    cr_assert_eq(status_of(page_livez), 200);
+    cr_assert_eq(status_of(page_startupz), 503);
+}
+
+Test(pages, without_mysqld_and_etcd_it_is_alive, .init = set_up, .fini = tear_down)
+{
+    picture.view.snapshot.is_serving = false;
+    picture.health.facts.server.answers = false;
+    picture.health.facts.published.failing_since_ms = 1;
+    picture.now_ms = 10000000;
+    picture.stuck_after_ms = 60000;
+    cr_assert_eq(status_of(page_livez), 200);
+    cr_assert_eq(status_of(page_startupz), 200);
+    cr_assert_eq(status_of(page_readyz), 503);
+}
+
 Test(pages, a_shard_without_its_first_primary_is_ready, .init = set_up, .fini = tear_down)
 {
     picture.view.snapshot.is_serving = false;
