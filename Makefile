@@ -133,9 +133,10 @@ check-tsan:  ## unit tests under ThreadSanitizer
 	@$(MAKE) -j$(JOBS) BUILD=tsan check
 
 # ---- everything else is a script with one job ----
-setup:  ## installs the packages that are missing; MySQL and an emulator of GCS below build/
+setup:  ## installs the packages that are missing; MySQL, MariaDB 11 and an emulator of GCS below build/
 	@test/setup/packages.sh
-	@test/setup/mysql.sh
+	@test/setup/server.sh mysql
+	@test/setup/server.sh mariadb-11
 	@test/setup/fake_gcs.sh
 lint:  ## includes, sizes, banned calls, format
 	@test/lint/run

@@ -20,7 +20,7 @@ struct restore_job {
     Topodata__TabletType type; /* before */
     struct server_before before;
     char *version_text, *backup_name, *position;
-    bool is_same_version, keeps_matching;
+    bool is_same_version, keeps_matching, has_second_worker;
     /* How far it went. */
     bool has_changed_type, was_stopped, is_wiped, has_data;
 };
@@ -225,15 +225,15 @@ set_position(struct restore_job *job)
     return semi_sync_fix(dba.db, cancel, action, false);
 }
 
-/* Once: what kills a worker twice is no accident. */
+/* Once in a restore: what kills a worker twice is no accident. */
 static struct error *
 work_on(struct restore_job *job, struct error *(*work)(struct restore_job *job))
 {
     struct error *error = work(job);
-    if (error == NULL || !job->run.was_killed)
+    if (error == NULL || !job->run.was_killed || job->has_second_worker)
         return error;
     job_say_error(&job->run, error, "another worker goes on");
-    job->keeps_matching = true;
+    job->has_second_worker = job->keeps_matching = true;
     return work(job);
 }
 

@@ -20,7 +20,7 @@ class Flavor:
 
     @property
     def is_mariadb(self):
-        return self.name == "mariadb"
+        return self.name.startswith("mariadb")
 
     def version(self):
         done = subprocess.run([self.program, "--no-defaults", "--version"], stdout=subprocess.PIPE,
@@ -28,8 +28,10 @@ class Flavor:
         return re.search(r"Ver (\S+)", done.stdout)[1]
 
 
-def _mysql_root():
-    return os.environ.get("VTAGENT_MYSQL_ROOT") or os.path.join(TOP, "build", "mysql", "usr")
+def _unpacked_root(name):
+    """Where test/setup/server.sh put it."""
+    named = os.environ.get("VTAGENT_MYSQL_ROOT") if name == "mysql" else None
+    return os.path.realpath(named or os.path.join(TOP, "build", name, "usr"))
 
 
 def _find(name):
@@ -38,20 +40,25 @@ def _find(name):
             if os.access(program, os.X_OK):
                 return Flavor(name, os.path.dirname(os.path.dirname(program)), program)
         return None
-    root = os.path.realpath(_mysql_root())
-    program = os.path.join(root, "sbin", "mysqld")
+    root = _unpacked_root(name)
+    program = os.path.join(root, "sbin", "mysqld" if name == "mysql" else "mariadbd")
     return Flavor(name, root, program) if os.access(program, os.X_OK) else None
 
 
 @functools.lru_cache(maxsize=None)
-def flavors():
+def flavors(default="mysql,mariadb"):
     """Those present; VTAGENT_FLAVORS=mariadb picks."""
-    wanted = os.environ.get("VTAGENT_FLAVORS", "mysql,mariadb").split(",")
+    wanted = os.environ.get("VTAGENT_FLAVORS", default).split(",")
     return [flavor for flavor in map(_find, wanted) if flavor]
 
 
+def all_flavors():
+    """With the versions that only the most telling tests run with."""
+    return flavors("mysql,mariadb,mariadb-11")
+
+
 def flavor_named(name):
-    return next((flavor for flavor in flavors() if flavor.name == name), None)
+    return next((flavor for flavor in all_flavors() if flavor.name == name), None)
 
 
 @functools.lru_cache(maxsize=None)
