@@ -19,7 +19,7 @@ FLAGS_tsan := -O1 -fsanitize=thread -fno-omit-frame-pointer -DVTAGENT_DEBUG
 CFLAGS = -std=gnu11 -g -ffile-prefix-map=$(CURDIR)=. $(FLAGS_$(BUILD)) $(WARNINGS) $(WERROR) $(HARDENING) -D_GNU_SOURCE -I. -I$(GEN) \
     $(PKG_CFLAGS) -isystem /usr/include/mariadb
 LDFLAGS = $(FLAGS_$(BUILD)) -pie -Wl,-z,relro,-z,now
-LIBS = -lgrpc -lgpr -lprotobuf-c -levent -lmariadb -ljansson -lcurl -lz -lisal -lzstd -llz4 -lcrypto -pthread
+LIBS = -lgrpc -lgpr -lprotobuf-c -levent_openssl -levent -lmariadb -ljansson -lcurl -lz -lisal -lzstd -llz4 -lssl -lcrypto -lm -pthread
 
 GEN := build/proto
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
@@ -68,6 +68,8 @@ $(OUT)/obj/%.o: %.c $(GEN)/stamp
 	@mkdir -p $(@D)
 	@echo "  CC $<"
 	@$(CC) $(CFLAGS) -DVTAGENT_VERSION='"$(VERSION)"' -MMD -MP -c -o $@ $<
+
+$(OUT)/obj/agent/web/assets.o: agent/web/page.css agent/web/page.js
 
 define folder_rule
 $(call lib_of,$(1)): $(patsubst %.c,$(OUT)/obj/%.o,$(call SOURCES_OF,$(1)))

@@ -39,8 +39,9 @@ struct config {
     char *topo_tls_cert, *topo_tls_key, *topo_tls_ca;
     int64_t topo_lease_ttl_seconds;
     int64_t publish_retry_ms, shard_sync_retry_ms;
-    /* TLS and credentials of the gRPC server, and of calls to other tablets */
+    /* TLS and credentials of the gRPC and HTTP servers, and of calls to other tablets */
     char *grpc_cert, *grpc_key, *grpc_ca, *grpc_crl;
+    char *http_cert, *http_key, *http_ca;
     char *grpc_auth_mode, *grpc_users_file, *grpc_allowed_subjects;
     char *peer_cert, *peer_key, *peer_ca, *peer_crl, *peer_server_name, *grpc_client_creds;
     /* backup */

@@ -119,6 +119,16 @@ check_backup(const struct config *config)
 }
 
 static struct error *
+check_http(const struct config *config)
+{
+    if (!str_is_empty(config->http_cert))
+        return require(config->http_key, "http-key", "the key of --http-cert");
+    if (!str_is_empty(config->http_key) || !str_is_empty(config->http_ca))
+        return require(config->http_cert, "http-cert", "TLS, for --http-key and --http-ca");
+    return NULL;
+}
+
+static struct error *
 check_security(const struct config *config)
 {
     static const char *const modes[] = {"static", "mtls", NULL};
@@ -150,6 +160,7 @@ check_words(struct config *config)
     TRY(check_one_of("topo-implementation", config->topo_implementation, topologies));
     TRY(check_one_of("log-format", config->log_format, formats));
     TRY(check_security(config));
+    TRY(check_http(config));
     TRY(error_wrap(log_level_parse(config->log_level, &config->level), "--log-level"));
     config->format = str_equal(config->log_format, "json")   ? LOG_FORMAT_JSON
                      : str_equal(config->log_format, "text") ? LOG_FORMAT_TEXT

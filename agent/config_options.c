@@ -61,7 +61,7 @@ const struct option_row config_option_rows[] = {
              "End when the tablet is not registered after this time (0: keep trying)."),
 #undef GROUP
 #define GROUP "Addresses"
-    NUMBER("port", port, NULL, "Port for HTTP."),
+    NUMBER("port", port, NULL, "Port for HTTP (default: none, no HTTP)."),
     NUMBER("grpc-port", grpc_port, NULL, "Port for gRPC."),
     TEXT("bind-address", bind_address, NULL, "Address for HTTP (default: all)."),
     TEXT("grpc-bind-address", grpc_bind_address, NULL, "Address for gRPC (default: all)."),
@@ -105,6 +105,10 @@ const struct option_row config_option_rows[] = {
              "The same for the shard's record."),
 #undef GROUP
 #define GROUP "TLS and credentials"
+    TEXT("http-cert", http_cert, NULL, "Certificate for HTTP, which is then HTTPS."),
+    TEXT("http-key", http_key, NULL, "Its key. These files are re-read when they change."),
+    TEXT("http-ca", http_ca, NULL,
+         "Authority of client certificates for HTTP, which are then demanded."),
     TEXT("grpc-cert", grpc_cert, NULL, "Certificate of our gRPC server."),
     TEXT("grpc-key", grpc_key, NULL, "Its key."),
     TEXT("grpc-ca", grpc_ca, NULL, "Authority of client certificates, which are then demanded."),

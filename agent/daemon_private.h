@@ -29,6 +29,7 @@ struct daemon {
     struct heartbeat *heartbeat; /* NULL: none are written */
     struct shard_sync *shard_sync;
     struct http *http;
+    struct lookout *lookout;
     struct worker *stop_worker;
     /* The start's step, a static text for pages and logs; NULL once the start is over. */
     const char *_Atomic start_step;
@@ -37,6 +38,7 @@ struct daemon {
     bool is_stopping;
     struct loop_timer *lameduck_timer, *source_timer;
     int exit_code;
+    uint64_t jobs_seen; /* how many had ended when a page was last asked for */
     /* action thread: what the topology said at the start */
     bool is_primary;
 };

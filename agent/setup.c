@@ -201,22 +201,23 @@ create_health(struct daemon *daemon)
     bool has_storage = !str_is_empty(config->storage_implementation);
     const char *directory = str_is_empty(config->disk_directory) ? config->identity.tablet_directory
                                                                  : config->disk_directory;
-    struct health_options options = {
-        .context = &daemon->context,
-        .rules = {.interval_ms = config->health_interval_ms,
-                  .unhealthy_ms = config->unhealthy_ms,
-                  .degraded_ms = config->degraded_ms,
-                  .disk_timeout_ms = config->disk_timeout_ms,
-                  .disk_reserve_bytes = config->disk_reserve_bytes,
-                  .expects_heartbeats = config->writes_heartbeats},
-        .disk_directory = config->is_mysql_remote ? "" : directory,
-        .disk_interval_ms = config->disk_interval_ms,
-        .certificate_files = {config->grpc_cert, config->peer_cert, config->topo_tls_cert},
-        .backups_interval_ms = has_storage ? BACKUPS_INTERVAL_MS : 0,
-        .on_report = on_health_report,
-        .on_report_data = daemon,
-        .on_doubt = on_health_doubt,
-        .on_restart = daemon_on_server_restart};
+    struct health_options options = {.context = &daemon->context,
+                                     .rules = {.interval_ms = config->health_interval_ms,
+                                               .unhealthy_ms = config->unhealthy_ms,
+                                               .degraded_ms = config->degraded_ms,
+                                               .disk_timeout_ms = config->disk_timeout_ms,
+                                               .disk_reserve_bytes = config->disk_reserve_bytes,
+                                               .expects_heartbeats = config->writes_heartbeats},
+                                     .disk_directory = config->is_mysql_remote ? "" : directory,
+                                     .disk_interval_ms = config->disk_interval_ms,
+                                     .certificate_files = {config->grpc_cert, config->peer_cert,
+                                                           config->topo_tls_cert,
+                                                           config->http_cert},
+                                     .backups_interval_ms = has_storage ? BACKUPS_INTERVAL_MS : 0,
+                                     .on_report = on_health_report,
+                                     .on_report_data = daemon,
+                                     .on_doubt = on_health_doubt,
+                                     .on_restart = daemon_on_server_restart};
     TRY(health_publisher_new(&daemon->context, config->health_ttl_ms, &daemon->publisher));
     TRY(health_new(&options, &daemon->health));
     struct heartbeat_options heartbeat = {.context = &daemon->context,
@@ -238,10 +239,25 @@ daemon_create(struct daemon *daemon)
     create_tablet(daemon);
     create_methods(daemon);
     TRY(create_health(daemon));
+    daemon->lookout = lookout_new(context);
     return shard_sync_new(context, daemon->config->shard_sync_retry_ms, &daemon->shard_sync);
 }
 
 /* ---- Listening ---- */
+
+/* A job of ours may have stored a backup, or found out about one. */
+static void
+look_at_backups(struct daemon *daemon, const struct job_summary *jobs)
+{
+    uint64_t ended = 0;
+    for (int kind = 0; kind < JOB_KIND_COUNT; kind++) {
+        for (int state = 0; state < JOB_STATE_COUNT; state++)
+            ended += jobs->ended[kind][state];
+    }
+    if (ended != daemon->jobs_seen)
+        health_poke_backups(daemon->health);
+    daemon->jobs_seen = ended;
+}
 
 static void
 fill_picture(struct pages_picture *picture, void *data)
@@ -262,6 +278,12 @@ fill_picture(struct pages_picture *picture, void *data)
     picture->now_ms = clock_monotonic_ms();
     picture->stuck_after_ms = daemon->config->stuck_after_ms;
     action_watch_read(handlers_action_watch(daemon->methods), picture->now_ms, &picture->action);
+    picture->has_storage = !str_is_empty(daemon->config->storage_implementation);
+    picture->shard = lookout_get(daemon->lookout);
+    if (!picture->row->shows_shard)
+        return;
+    lookout_want(daemon->lookout);
+    look_at_backups(daemon, &picture->jobs);
 }
 
 static struct error *
@@ -300,8 +322,16 @@ daemon_listen(struct daemon *daemon)
     TRY(listen_grpc(daemon));
     if (config->port == 0)
         return NULL;
-    return http_start(daemon->context.loop, config->bind_address, (int)config->port, fill_picture,
-                      daemon, &daemon->http);
+    struct http_options options = {.address = config->bind_address,
+                                   .port = (int)config->port,
+                                   .tls = {.certificate = config->http_cert,
+                                           .key = config->http_key,
+                                           .authority = config->http_ca},
+                                   .fill = fill_picture,
+                                   .data = daemon};
+    TRY(http_start(daemon->context.loop, &options, &daemon->http));
+    lookout_start(daemon->lookout);
+    return NULL;
 }
 
 void
@@ -319,6 +349,7 @@ daemon_destroy(struct daemon *daemon)
     worker_free(context->wait_worker);
     worker_free(context->query_worker);
     worker_free(daemon->stop_worker);
+    lookout_free(daemon->lookout);
     handlers_free(daemon->methods);
     job_registry_free(context->jobs);
     tablet_free(context->tablet);

@@ -31,6 +31,7 @@ end_loop(void *data)
     heartbeat_end(daemon->heartbeat);
     shard_sync_stop(daemon->shard_sync);
     tablet_stop_publishing(daemon->context.tablet);
+    lookout_end(daemon->lookout);
     http_stop(daemon->http);
     daemon->http = NULL;
     loop_timer_free(daemon->lameduck_timer);

@@ -59,8 +59,7 @@ buffer_appendf(struct buffer *buffer, const char *format, ...)
     va_end(again);
 }
 
-/* Bytes of the UTF-8 character at `text`, 0 if it is none. */
-static size_t
+size_t
 utf8_length(const unsigned char *text)
 {
     size_t length = text[0] < 0x80                       ? 1

@@ -27,6 +27,8 @@ void buffer_appendf(struct buffer *buffer, const char *format, ...)
 /* "text" with \" \\ \n \uXXXX as JSON wants them, quotes included. Bytes that are not UTF-8 become
  * U+FFFD. */
 void buffer_append_json_string(struct buffer *buffer, const char *text);
+/* Bytes of the UTF-8 character that a text begins with; 0 if it is none. */
+size_t utf8_length(const unsigned char *text);
 void buffer_reserve(struct buffer *buffer, size_t extra);
 void buffer_clear(struct buffer *buffer);
 char *buffer_take(struct buffer *buffer); /* the text, "" if empty; caller frees; buffer is empty */

@@ -84,10 +84,28 @@ struct health_certificate {
     char error[HEALTH_TEXT]; /* it cannot be read */
 };
 
+/* One stored backup, as it was when the list was read. */
+struct health_backup {
+    char name[128];
+    int64_t time_ns;     /* when it was begun; 0: not known */
+    int64_t duration_ms; /* -1: not known */
+    uint64_t stored_bytes;
+    bool is_complete, is_incremental;
+    char proof[16];    /* that a server started on it when it was taken: "tables"; "" none */
+    char verified[16]; /* the strongest check since: "full"; "" none */
+    bool has_failed;   /* that check */
+    int64_t verified_ns;
+    char problem[HEALTH_TEXT]; /* why it is not complete, or what the check found */
+};
+#define HEALTH_BACKUPS_MOST 8
+
 struct health_backups {
-    int64_t measured_ms;
+    int64_t measured_ms;            /* the storage's last answer, or failure */
     int64_t complete_ns, proven_ns; /* when the newest one was taken; 0: there is none */
     char error[HEALTH_TEXT];
+    int64_t listed_ms;                              /* when the list below was read; 0: never */
+    struct health_backup list[HEALTH_BACKUPS_MOST]; /* newest first */
+    size_t count;
 };
 
 /* Our document in the topology. */

@@ -21,6 +21,7 @@ static const struct probe_kind *const kinds[] = {&probe_server, &probe_host, &pr
                                                  &probe_backups};
 #define PROBE_COUNT ARRAY_LENGTH(kinds)
 #define SERVER_PROBE 0
+#define BACKUPS_PROBE 3
 
 struct probe {
     struct health *health;
@@ -54,6 +55,7 @@ struct health {
     struct restart_watch restart_watch;
     struct health_lag_memory lag_memory;
     struct health_settling settling;
+    struct lag_history lag_history;
     struct health_view view;
     struct reported reported;
     int64_t reported_ms, doubted_ms, hurry_until_ms, type_since_ms;
@@ -118,6 +120,14 @@ doubt(struct health *health)
 }
 
 static void
+note_lag(struct health *health)
+{
+    const struct health_view *view = &health->view;
+    bool is_known = view->facts.replication.is_replica && view->verdict.is_lag_known;
+    lag_history_note(&health->lag_history, view->now_ms, is_known ? view->verdict.lag_ms : -1);
+}
+
+static void
 apply_verdict(struct health *health, struct tablet_view *tablet)
 {
     struct tablet_context *context = health->options.context;
@@ -168,6 +178,7 @@ evaluate(struct health *health)
                                  .now_ns = view->checked_at_ns};
     health_judge(&input, &health->lag_memory, &view->judgement);
     health_settle(&view->judgement, &input, &health->settling, &view->verdict);
+    note_lag(health);
     log_replication(health);
     apply_verdict(health, &tablet);
     doubt(health);
@@ -299,6 +310,7 @@ health_new(const struct health_options *options, struct health **ret_health)
     if (health->options.clock == NULL)
         health->options.clock = &machine_clock;
     health->view.rules = options->rules;
+    health->view.lag_history = &health->lag_history;
     struct error *error = NULL;
     for (size_t i = 0; i < PROBE_COUNT && error == NULL; i++)
         error = probe_init(&health->probes[i], health, kinds[i]);
@@ -336,6 +348,16 @@ void
 health_poke(struct health *health)
 {
     loop_post(health->options.context->loop, COMPONENT, poke_on_loop, health);
+}
+
+void
+health_poke_backups(struct health *health)
+{
+    struct probe *probe = &health->probes[BACKUPS_PROBE];
+    if (health->timer == NULL || probe->state == NULL)
+        return;
+    probe_backups_forget(probe->state);
+    run_probe(probe);
 }
 
 void

@@ -5,6 +5,7 @@
 #define VTAGENT_HEALTH_HEALTH_H
 
 #include "agent/health/decide.h"
+#include "agent/health/lag_history.h"
 #include "agent/tablet/tablet_internal.h"
 
 /* Every measurement, and what follows from it. The last transitions with their reasons are in
@@ -14,7 +15,8 @@ struct health_view {
     struct health_judgement judgement;
     struct health_verdict verdict;
     struct health_rules rules;
-    int64_t now_ms; /* monotonic, when this was computed; 0: never */
+    const struct lag_history *lag_history; /* NULL: none */
+    int64_t now_ms;                        /* monotonic, when this was computed; 0: never */
     int64_t checked_at_ns;
 };
 
@@ -30,7 +32,7 @@ struct health_options {
     struct health_rules rules;
     const char *disk_directory; /* written to and measured; "": neither */
     int64_t disk_interval_ms;
-    const char *certificate_files[3]; /* NULL or "": none */
+    const char *certificate_files[4]; /* NULL or "": none */
     int64_t backups_interval_ms;      /* 0: never looked at */
     const struct health_clock_source *clock;
     /* Loop thread: at each change of type, term, serving or cause, when asked for, and every 5 s.
@@ -49,6 +51,8 @@ void health_start(struct health *health); /* loop thread */
 /* Something was done to the server, or somebody asks: it is looked at now, again every 100 ms for
  * two seconds while it does not serve, and what is known is reported at once. Any thread. */
 void health_poke(struct health *health);
+/* The list of backups is read again as soon as the storage answers. Loop thread. */
+void health_poke_backups(struct health *health);
 /* Something changed that is no measurement (the type): decided and reported now. Loop thread. */
 void health_refresh(struct health *health);
 /* What the topology says of the shard's primary (taken), and how our own document fares. Any

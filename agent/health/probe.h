@@ -21,6 +21,9 @@ struct probe_kind {
     void (*store)(struct health_facts *facts, struct health_facts *answer);
 };
 
+/* What is known of the list is old: the next look reads it. Any thread. */
+void probe_backups_forget(void *state);
+
 extern const struct probe_kind probe_server, probe_host, probe_disk, probe_backups;
 
 #endif

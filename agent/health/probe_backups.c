@@ -1,5 +1,6 @@
 /* The shard's backups: when the newest complete one was taken, and the newest that a server has
  * started from. A storage that hangs makes these numbers old, nothing else. */
+#include <stdatomic.h>
 #include <stdio.h>
 
 #include "agent/base/clock.h"
@@ -9,15 +10,20 @@
 #include "backup/storage.h"
 
 #define TIMEOUT_MS 30000
-#define MOST_LOOKED_AT 8
 /* MANIFESTs are large: they are read when there is a new backup, and once in a while. */
 #define READ_AGAIN_MS 600000
 
 struct backups_state {
     char *newest;
     struct health_backups known;
-    int64_t read_ms;
+    atomic_bool is_old; /* something has changed: read it again */
 };
+
+void
+probe_backups_forget(void *data)
+{
+    atomic_store(&((struct backups_state *)data)->is_old, true);
+}
 
 static int64_t
 interval_of(const struct health_options *options)
@@ -42,24 +48,45 @@ state_free(void *data)
     freep(&state);
 }
 
+#define KEEP(to, from) ((void)snprintf(to, sizeof(to), "%s", (from) != NULL ? (from) : ""))
+
+static void
+keep_backup(const struct backup_summary *backup, struct health_backup *kept)
+{
+    const struct verdict_sum *verdict = &backup->verdict;
+    *kept = (struct health_backup){.time_ns = backup->time_ns,
+                                   .duration_ms = backup->duration_ms,
+                                   .stored_bytes = backup->stored_bytes,
+                                   .is_complete = backup->state == BACKUP_COMPLETE,
+                                   .is_incremental = backup->is_incremental,
+                                   .has_failed = verdict->has_failed,
+                                   .verified_ns = verdict->time_ns};
+    KEEP(kept->name, backup->name);
+    KEEP(kept->proof, backup->proof);
+    KEEP(kept->verified, verdict_mode_name(verdict->mode));
+    KEEP(kept->problem, verdict->has_failed ? verdict->problem : backup->problem);
+}
+
 static struct error *
 read_list(struct backups_state *state, struct storage *storage,
           const struct tablet_identity *identity, struct cancel *cancel)
 {
     CLEANUP(backup_list_done) struct backup_list list = {.items = NULL};
-    TRY(backup_list_read(storage, identity->keyspace, identity->shard, MOST_LOOKED_AT, cancel,
+    struct health_backups *known = &state->known;
+    atomic_store(&state->is_old, false);
+    TRY(backup_list_read(storage, identity->keyspace, identity->shard, HEALTH_BACKUPS_MOST, cancel,
                          &list));
-    state->known = (struct health_backups){.measured_ms = 0};
+    *known = (struct health_backups){.listed_ms = clock_monotonic_ms()};
     for (size_t i = list.count; i > 0; i--) {
         const struct backup_summary *backup = &list.items[i - 1];
+        keep_backup(backup, &known->list[known->count++]);
         if (backup->state != BACKUP_COMPLETE)
             continue;
-        if (state->known.complete_ns == 0)
-            state->known.complete_ns = backup->time_ns;
-        if (state->known.proven_ns == 0 && !str_is_empty(backup->proof))
-            state->known.proven_ns = backup->time_ns;
+        if (known->complete_ns == 0)
+            known->complete_ns = backup->time_ns;
+        if (known->proven_ns == 0 && !str_is_empty(backup->proof))
+            known->proven_ns = backup->time_ns;
     }
-    state->read_ms = clock_monotonic_ms();
     return NULL;
 }
 
@@ -73,11 +100,12 @@ look(struct backups_state *state, struct storage *storage, const struct tablet_i
     if (error_is(error, ERROR_NOT_FOUND)) {
         error_free(error);
         freep(&state->newest);
-        state->known = (struct health_backups){.measured_ms = 0};
+        state->known = (struct health_backups){.listed_ms = clock_monotonic_ms()};
         return NULL;
     }
     TRY(error);
-    if (str_equal(newest, state->newest) && clock_monotonic_ms() - state->read_ms < READ_AGAIN_MS)
+    bool is_fresh = clock_monotonic_ms() - state->known.listed_ms < READ_AGAIN_MS;
+    if (str_equal(newest, state->newest) && is_fresh && !atomic_load(&state->is_old))
         return NULL;
     TRY(read_list(state, storage, identity, cancel));
     str_replace(&state->newest, newest);

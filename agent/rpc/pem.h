@@ -1,4 +1,4 @@
-/* Private to agent/rpc: PEM files, read and checked before the core sees them: it would only say
+/* For listeners: PEM files, read and checked before the core sees them: it would only say
  * "no security connector". */
 #ifndef VTAGENT_RPC_PEM_H
 #define VTAGENT_RPC_PEM_H

@@ -1,4 +1,4 @@
-/* Private to agent/rpc: has a file changed since we read it? */
+/* Has a file changed since we read it? */
 #ifndef VTAGENT_RPC_STAMP_H
 #define VTAGENT_RPC_STAMP_H
 

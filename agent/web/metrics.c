@@ -20,6 +20,7 @@ static const int64_t bounds_us[] = {500,     1000,    2500,    5000,     10000,
 
 struct method {
     char *path;
+    char *service;    /* between the slashes; two services have methods of one name */
     const char *name; /* after the last slash */
     _Atomic uint64_t codes[CODE_COUNT];
     _Atomic uint64_t buckets[BOUND_COUNT + 1];
@@ -40,9 +41,11 @@ compare_methods(const void *a, const void *b)
 static void
 init_method(struct method *method, const char *path)
 {
+    const char *slash = strrchr(path, '/');
     method->path = xstrdup(path);
-    const char *slash = strrchr(method->path, '/');
-    method->name = slash != NULL ? slash + 1 : method->path;
+    method->service = slash != NULL && slash > path ? xstrndup(path + 1, (size_t)(slash - path - 1))
+                                                    : xstrdup("");
+    method->name = method->path + (slash != NULL ? slash + 1 - path : 0);
 }
 
 struct metrics *
@@ -54,8 +57,6 @@ metrics_new(const char *const *paths, size_t count)
     for (size_t i = 0; i < count; i++)
         init_method(&metrics->methods[i], paths[i]);
     qsort(metrics->methods, count, sizeof(*metrics->methods), compare_methods);
-    for (size_t i = 0; i < count; i++) /* sorting moved them */
-        metrics->methods[i].name = strrchr(metrics->methods[i].path, '/') + 1;
     init_method(&metrics->methods[count], "other");
     return metrics;
 }
@@ -65,8 +66,10 @@ metrics_free(struct metrics *metrics)
 {
     if (metrics == NULL)
         return;
-    for (size_t i = 0; i <= metrics->count; i++)
+    for (size_t i = 0; i <= metrics->count; i++) {
         free(metrics->methods[i].path);
+        free(metrics->methods[i].service);
+    }
     free(metrics->methods);
     free(metrics);
 }
@@ -119,48 +122,54 @@ metrics_total(const struct metrics *metrics)
 }
 
 static void
-print_codes(const struct method *method, struct buffer *buffer)
+print_codes(const struct method *method, struct exposition *exposition)
 {
     for (size_t code = 0; code < CODE_COUNT; code++) {
         uint64_t count = load(&method->codes[code]);
         if (count != 0)
-            buffer_appendf(buffer,
-                           "vttablet_grpc_server_handled_total{grpc_method=\"%s\",grpc_code=\"%s\"}"
-                           " %llu\n",
-                           method->name, error_code_name((enum error_code)code),
-                           (unsigned long long)count);
+            exposition_sample(exposition, (double)count, "grpc_service", method->service,
+                              "grpc_method", method->name, "grpc_code",
+                              error_code_name((enum error_code)code), NULL);
     }
 }
 
 static void
-print_histogram(const struct method *method, struct buffer *buffer)
+print_bucket(const struct method *method, const char *bound, uint64_t sum,
+             struct exposition *exposition)
 {
-    const char *name = "vttablet_grpc_server_handling_seconds";
+    exposition_part(exposition, "_bucket", (double)sum, "grpc_service", method->service,
+                    "grpc_method", method->name, "le", bound, NULL);
+}
+
+static void
+print_histogram(const struct method *method, struct exposition *exposition)
+{
     uint64_t sum = 0;
     for (size_t i = 0; i < BOUND_COUNT; i++) {
+        char bound[EXPOSITION_NUMBER];
         sum += load(&method->buckets[i]);
-        buffer_appendf(buffer, "%s_bucket{grpc_method=\"%s\",le=\"%g\"} %llu\n", name, method->name,
-                       (double)bounds_us[i] / 1e6, (unsigned long long)sum);
+        print_bucket(method, exposition_bound((double)bounds_us[i] / 1e6, bound), sum, exposition);
     }
     sum += load(&method->buckets[BOUND_COUNT]);
-    buffer_appendf(buffer, "%s_bucket{grpc_method=\"%s\",le=\"+Inf\"} %llu\n", name, method->name,
-                   (unsigned long long)sum);
-    buffer_appendf(buffer, "%s_sum{grpc_method=\"%s\"} %g\n", name, method->name,
-                   (double)load(&method->sum_us) / 1e6);
-    buffer_appendf(buffer, "%s_count{grpc_method=\"%s\"} %llu\n", name, method->name,
-                   (unsigned long long)sum);
+    print_bucket(method, "+Inf", sum, exposition);
+    exposition_part(exposition, "_sum", (double)load(&method->sum_us) / 1e6, "grpc_service",
+                    method->service, "grpc_method", method->name, NULL);
+    exposition_part(exposition, "_count", (double)sum, "grpc_service", method->service,
+                    "grpc_method", method->name, NULL);
 }
 
 void
-metrics_print(const struct metrics *metrics, struct buffer *buffer)
+metrics_print(const struct metrics *metrics, struct exposition *exposition)
 {
-    buffer_append_text(buffer, "# TYPE vttablet_grpc_server_handled_total counter\n");
+    exposition_family(exposition, "vttablet_grpc_server_handled", METRIC_COUNTER,
+                      "Calls answered, by method and code.");
     for (size_t i = 0; i <= metrics->count; i++)
-        print_codes(&metrics->methods[i], buffer);
-    buffer_append_text(buffer, "# TYPE vttablet_grpc_server_handling_seconds histogram\n");
+        print_codes(&metrics->methods[i], exposition);
+    exposition_family(exposition, "vttablet_grpc_server_handling_seconds", METRIC_HISTOGRAM,
+                      "Time until a call was answered.");
     for (size_t i = 0; i <= metrics->count; i++) {
         if (method_total(&metrics->methods[i]) > 0)
-            print_histogram(&metrics->methods[i], buffer);
+            print_histogram(&metrics->methods[i], exposition);
     }
 }
 

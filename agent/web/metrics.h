@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "agent/base/buffer.h"
+#include "agent/web/exposition.h"
 
 struct metrics;
 /* `paths`: the methods that may be called ("/service/Method"), copied; others count as one. */
@@ -13,9 +13,9 @@ struct metrics *metrics_new(const char *const *paths, size_t count);
 void metrics_free(struct metrics *metrics);
 void metrics_count(struct metrics *metrics, const char *path, int code, int64_t microseconds);
 uint64_t metrics_total(const struct metrics *metrics);
-/* Prometheus text: vttablet_grpc_server_handled_total{…} and …_handling_seconds. Methods that were
- * never called are left out. */
-void metrics_print(const struct metrics *metrics, struct buffer *buffer);
+/* vttablet_grpc_server_handled_total{…} and …_handling_seconds. Methods that were never called are
+ * left out. */
+void metrics_print(const struct metrics *metrics, struct exposition *exposition);
 
 /* This process, from /proc. Zeroes when it cannot be read. */
 struct process_stats {

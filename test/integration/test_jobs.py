@@ -71,8 +71,8 @@ def test_a_backup_outlives_its_caller_and_the_next_caller_follows_it(tablets):
         rdonly.manager.events("Backup", timeout=60, concurrency=1)
     assert f"a backup is already running: {job.id} (concurrency 4)" in refused.value.details()
     assert metric(rdonly, 'vtagent_job_running{kind="backup"}') == 1
-    assert 0 < metric(rdonly, 'vtagent_job_bytes_done{kind="backup"}') <= metric(
-        rdonly, 'vtagent_job_bytes_total{kind="backup"}')
+    assert 0 < metric(rdonly, 'vtagent_job_done_bytes{kind="backup"}') <= metric(
+        rdonly, 'vtagent_job_size_bytes{kind="backup"}')
     follower = cluster.ctl("Backup", rdonly.alias)
     assert f"attached to the running {job.id} (concurrency 4)" in follower.text, follower.text
     (name,) = cluster.complete_backups()

@@ -7,11 +7,11 @@ from vtharness import wire
 from vtharness.wait import wait_for
 
 
-def get(tablet, path):
+def get(tablet, path, accept="text/plain"):
     """(status, text) of a page."""
     connection = http.client.HTTPConnection("127.0.0.1", tablet.http_port, timeout=20)
     try:
-        connection.request("GET", path)
+        connection.request("GET", path, headers={"Accept": accept})
         answer = connection.getresponse()
         return answer.status, answer.read().decode()
     finally:

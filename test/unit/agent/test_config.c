@@ -144,6 +144,8 @@ Test(config, bad_values_are_named, .init = set_up, .fini = tear_down)
         {"--grpc-auth-mode=static", "--grpc-auth-static-password-file"},
         {"--grpc-auth-mode=oidc", "use static, mtls"},
         {"--grpc-auth-mode=mtls", "--grpc-cert is required"},
+        {"--http-cert=c.pem", "--http-key is required"},
+        {"--http-ca=c.pem", "--http-cert is required"},
         {"--grpc-crl=list.pem", "--grpc-cert is required"},
         {"--tablet-manager-grpc-crl=list.pem", "--tablet-manager-grpc-ca is required"},
         {"--init-tags=a", "is not name:value"},

@@ -6,10 +6,10 @@
 
 #include "agent/base/memory.h"
 #include "agent/web/http.h"
+#include "picture.h"
 
 static struct loop *loop;
 static struct http *http;
-static struct tablet_identity identity;
 static pthread_t thread;
 static int port;
 
@@ -17,10 +17,11 @@ static void
 fill(struct pages_picture *picture, void *data)
 {
     (void)data;
-    picture->identity = &identity;
-    picture->is_started = true;
-    picture->start_step = "";
-    picture->view.snapshot.is_serving = true;
+    struct pages_picture asked = *picture;
+    *picture = *picture_of_replica();
+    picture->row = asked.row;
+    picture->accept = asked.accept;
+    picture->query = asked.query;
 }
 
 /* A port that was free a moment ago. */
@@ -47,14 +48,10 @@ run(void *data)
 static void
 set_up(void)
 {
-    identity = (struct tablet_identity){.alias_text = "zone1-0000000100",
-                                        .keyspace = (char *)"ks",
-                                        .shard = (char *)"0",
-                                        .hostname = (char *)"host",
-                                        .mysql_hostname = (char *)"db"};
     cr_assert_null(loop_new(&loop));
     port = free_port();
-    cr_assert_null(http_start(loop, "127.0.0.1", port, fill, NULL, &http));
+    struct http_options options = {.address = "127.0.0.1", .port = port, .fill = fill};
+    cr_assert_null(http_start(loop, &options, &http));
     cr_assert_eq(pthread_create(&thread, NULL, run, NULL), 0);
 }
 
@@ -101,9 +98,30 @@ Test(http, pages_are_served_and_nothing_else, .init = set_up, .fini = tear_down)
     expect("GET /healthz HTTP/1.0\r\n\r\n", "200", "ok\n");
     expect("GET /healthz?verbose HTTP/1.0\r\n\r\n", "200", "ok\n");
     expect("GET /debug/vars HTTP/1.0\r\n\r\n", "200", "application/json");
-    expect("HEAD /debug/status HTTP/1.0\r\n\r\n", "200", "text/plain");
+    expect("GET /debug/status HTTP/1.0\r\n\r\n", "200", "</html>");
+    expect("GET /debug/status?format=text HTTP/1.0\r\n\r\n", "200", "text/plain");
+    expect("GET / HTTP/1.0\r\nAccept: text/plain\r\n\r\n", "200", "\nstate ");
+    expect("GET /debug/state-machine HTTP/1.0\r\n\r\n", "200", "</html>");
     expect("GET /etc/passwd HTTP/1.0\r\n\r\n", "404", "no such page");
     expect("POST /healthz HTTP/1.0\r\nContent-Length: 0\r\n\r\n", "501", "");
+}
+
+Test(http, a_head_request_gets_no_body, .init = set_up, .fini = tear_down)
+{
+    static const char request[] = "HEAD /debug/status HTTP/1.0\r\n\r\n";
+    CLEANUP(freep) char *answer = exchange(request, strlen(request));
+    cr_assert_not_null(strstr(answer, "text/html"));
+    cr_assert(str_ends_with(answer, "\r\n\r\n"), "%s", answer);
+}
+
+Test(http, nothing_but_the_page_s_own_script_and_style_may_run, .init = set_up, .fini = tear_down)
+{
+    expect("GET /debug/status HTTP/1.0\r\n\r\n", "200",
+           "Content-Security-Policy: default-src 'none'; connect-src 'self'; img-src data:; "
+           "style-src 'sha256-");
+    expect("GET /metrics HTTP/1.0\r\n\r\n", "200",
+           "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'");
+    expect("GET /metrics HTTP/1.0\r\n\r\n", "200", "X-Content-Type-Options: nosniff");
 }
 
 Test(http, too_large_a_header_is_refused, .init = set_up, .fini = tear_down)
@@ -123,7 +141,8 @@ Test(http, a_taken_port_is_named, .init = set_up, .fini = tear_down)
     struct loop *second_loop = NULL;
     struct http *second = NULL;
     cr_assert_null(loop_new(&second_loop));
-    struct error *error = http_start(second_loop, "127.0.0.1", port, fill, NULL, &second);
+    struct http_options options = {.address = "127.0.0.1", .port = port, .fill = fill};
+    struct error *error = http_start(second_loop, &options, &second);
     cr_assert(error_is(error, ERROR_FAILED_PRECONDITION));
     error_free(error);
     loop_free(second_loop);

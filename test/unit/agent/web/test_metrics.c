@@ -14,17 +14,24 @@ Test(metrics, calls_are_counted_by_method_code_and_time)
     metrics_count(metrics, "/tm.TM/Ping", 999, 1);
     cr_assert_eq(metrics_total(metrics), 5);
     CLEANUP(buffer_done) struct buffer text = BUFFER_INIT;
-    metrics_print(metrics, &text);
+    struct exposition exposition = {.body = &text};
+    metrics_print(metrics, &exposition);
     static const char *const lines[] = {
-        "vttablet_grpc_server_handled_total{grpc_method=\"Ping\",grpc_code=\"OK\"} 2\n",
+        "vttablet_grpc_server_handled_total{grpc_service=\"tm.TM\",grpc_method=\"Ping\",grpc_code="
+        "\"OK\"} 2\n",
         "grpc_method=\"Ping\",grpc_code=\"DEADLINE_EXCEEDED\"} 1\n",
         "grpc_method=\"Ping\",grpc_code=\"UNKNOWN\"} 1\n",
         "grpc_method=\"other\",grpc_code=\"UNIMPLEMENTED\"} 1\n",
-        "vttablet_grpc_server_handling_seconds_bucket{grpc_method=\"Ping\",le=\"0.0005\"} 2\n",
-        "vttablet_grpc_server_handling_seconds_bucket{grpc_method=\"Ping\",le=\"0.001\"} 3\n",
-        "vttablet_grpc_server_handling_seconds_bucket{grpc_method=\"Ping\",le=\"60\"} 3\n",
-        "vttablet_grpc_server_handling_seconds_bucket{grpc_method=\"Ping\",le=\"+Inf\"} 4\n",
-        "vttablet_grpc_server_handling_seconds_count{grpc_method=\"Ping\"} 4\n",
+        "vttablet_grpc_server_handling_seconds_bucket{grpc_service=\"tm.TM\",grpc_method=\"Ping\","
+        "le=\"0.0005\"} 2\n",
+        "vttablet_grpc_server_handling_seconds_bucket{grpc_service=\"tm.TM\",grpc_method=\"Ping\","
+        "le=\"0.001\"} 3\n",
+        "vttablet_grpc_server_handling_seconds_bucket{grpc_service=\"tm.TM\",grpc_method=\"Ping\","
+        "le=\"60.0\"} 3\n",
+        "vttablet_grpc_server_handling_seconds_bucket{grpc_service=\"tm.TM\",grpc_method=\"Ping\","
+        "le=\"+Inf\"} 4\n",
+        "vttablet_grpc_server_handling_seconds_count{grpc_service=\"tm.TM\",grpc_method=\"Ping\"} "
+        "4\n",
     };
     for (size_t i = 0; i < ARRAY_LENGTH(lines); i++)
         cr_assert_not_null(strstr(buffer_text(&text), lines[i]));

@@ -3,33 +3,15 @@
 
 #include "agent/base/memory.h"
 #include "agent/web/pages.h"
+#include "picture.h"
 
-static struct tablet_identity identity;
 static struct pages_picture picture;
 static struct buffer body;
 
 static void
 set_up(void)
 {
-    identity = (struct tablet_identity){.alias_text = "zone1-0000000100",
-                                        .keyspace = (char *)"ks",
-                                        .shard = (char *)"-80",
-                                        .hostname = (char *)"host",
-                                        .mysql_hostname = (char *)"db",
-                                        .http_port = 15000,
-                                        .grpc_port = 15999};
-    picture = (struct pages_picture){.identity = &identity,
-                                     .is_started = true,
-                                     .start_step = "",
-                                     .start_time_ns = 1000000000,
-                                     .now_ns = 3000000000};
-    picture.view.state = STATE_FOLLOWING;
-    picture.view.is_published = true;
-    picture.view.snapshot.type = TOPODATA__TABLET_TYPE__REPLICA;
-    picture.view.snapshot.is_serving = true;
-    picture.view.snapshot.mysql_port = 3306;
-    snprintf(picture.view.snapshot.reason, sizeof(picture.view.snapshot.reason), "replicating");
-    picture.health.facts.server.answers = true;
+    picture = *picture_of_replica();
     body = (struct buffer)BUFFER_INIT;
 }
 
@@ -89,7 +71,7 @@ Test(pages, a_starting_tablet_says_for_what_it_waits, .init = set_up, .fini = te
     cr_assert_eq(status_of(page_startupz), 503);
     cr_assert_str_eq(buffer_text(&body), "starting: waiting for mysqld\n");
     cr_assert_eq(status_of(page_readyz), 503);
-    cr_assert_eq(status_of(page_status), 200);
+    cr_assert_eq(status_of(page_status_text), 200);
     cr_assert_not_null(strstr(buffer_text(&body), "waiting for mysqld"));
 }
 
@@ -168,28 +150,11 @@ Test(pages, variables_are_json_with_the_build, .init = set_up, .fini = tear_down
     json_decref(root);
 }
 
-static struct job_view
-running_job(void)
-{
-    return (struct job_view){
-        .id = "backup-3",
-        .kind = JOB_BACKUP,
-        .state = JOB_RUNNING,
-        .parameters = "concurrency 4",
-        .phase = "copy",
-        .done_bytes = 5 << 20,
-        .total_bytes = 10 << 20,
-        .rate_bytes_per_second = 1 << 20,
-        .remaining_seconds = 5,
-        .start_time_ns = 1000000000,
-    };
-}
-
 Test(pages, metrics_show_state_lag_and_job, .init = set_up, .fini = tear_down)
 {
     picture.health.verdict.is_lag_known = true;
     picture.health.verdict.lag_ms = 4000;
-    picture.jobs.views[0] = running_job();
+    picture.jobs.views[0] = picture_running_job();
     picture.jobs.count = 1;
     picture.jobs.ended[JOB_RESTORE][JOB_FAILED] = 3;
     cr_assert_eq(status_of(page_metrics), 200);
@@ -201,13 +166,17 @@ Test(pages, metrics_show_state_lag_and_job, .init = set_up, .fini = tear_down)
         "\nvtagent_health_problem{cause=\"disk-full\"} 0\n",
         "\nvtagent_health_lag_seconds 4\n",
         "\nvtagent_job_running{kind=\"backup\"} 1\nvtagent_job_running{kind=\"restore\"} 0\n",
-        "\nvtagent_job_bytes_done{kind=\"backup\"} 5242880\n",
-        "\nvtagent_job_bytes_total{kind=\"backup\"} 10485760\n",
+        "\nvtagent_job_done_bytes{kind=\"backup\"} 5242880\n",
+        "\nvtagent_job_size_bytes{kind=\"backup\"} 10485760\n",
         "\nvtagent_job_rate_bytes_per_second{kind=\"backup\"} 1048576\n",
         "\nvtagent_job_remaining_seconds{kind=\"backup\"} 5\n",
         "\nvtagent_jobs_total{kind=\"restore\",outcome=\"failed\"} 3\n",
         "\nvtagent_jobs_total{kind=\"restore\",outcome=\"canceled\"} 0\n",
         "\nvttablet_record_is_current 1\n",
+        "\nvtagent_tablet_state{state=\"following\"} 1\n",
+        "\nvtagent_tablet_state{state=\"primary\"} 0\n",
+        "\nvtagent_tablet_type{type=\"replica\"} 1\n",
+        "\nvtagent_tablet_type{type=\"primary\"} 0\n",
     };
     for (size_t i = 0; i < ARRAY_LENGTH(lines); i++)
         cr_assert_not_null(strstr(buffer_text(&body), lines[i]));
@@ -215,7 +184,7 @@ Test(pages, metrics_show_state_lag_and_job, .init = set_up, .fini = tear_down)
 
 Test(pages, the_status_page_lists_jobs, .init = set_up, .fini = tear_down)
 {
-    picture.jobs.views[0] = running_job();
+    picture.jobs.views[0] = picture_running_job();
     picture.jobs.views[1] = (struct job_view){
         .id = "restore-2",
         .kind = JOB_RESTORE,
@@ -226,7 +195,7 @@ Test(pages, the_status_page_lists_jobs, .init = set_up, .fini = tear_down)
         .end_time_ns = 2000000000,
     };
     picture.jobs.count = 2;
-    cr_assert_eq(status_of(page_status), 200);
+    cr_assert_eq(status_of(page_status_text), 200);
     cr_assert_not_null(strstr(buffer_text(&body),
                               "job            backup-3 (concurrency 4) since 1970-01-01T00:00:01Z, "
                               "copy, 50.0%, 1.0 MB/s, 5 s left\n"));
@@ -248,7 +217,7 @@ Test(pages, the_status_page_tells_the_story, .init = set_up, .fini = tear_down)
     picture.view.history[0].time_ns = 1000000000;
     snprintf(picture.view.history[0].text, sizeof(picture.view.history[0].text), "promoted");
     snprintf(picture.view.publish_error, sizeof(picture.view.publish_error), "etcd is away");
-    cr_assert_eq(status_of(page_status), 200);
+    cr_assert_eq(status_of(page_status_text), 200);
     static const char *const pieces[] = {"zone1-0000000100",
                                          "ks/-80",
                                          "state          replica, serving, replicating\n",
@@ -260,9 +229,38 @@ Test(pages, the_status_page_tells_the_story, .init = set_up, .fini = tear_down)
         cr_assert_not_null(strstr(buffer_text(&body), pieces[i]));
 }
 
+Test(pages, metrics_are_in_openmetrics_for_who_asks, .init = set_up, .fini = tear_down)
+{
+    picture.accept = "application/openmetrics-text; version=1.0.0";
+    struct page page = page_metrics(&picture, &body);
+    cr_assert_str_eq(page.content_type,
+                     "application/openmetrics-text; version=1.0.0; charset=utf-8");
+    cr_assert(str_ends_with(buffer_text(&body), "\n# EOF\n"));
+    cr_assert_not_null(strstr(buffer_text(&body), "\n# TYPE vtagent_jobs counter\n"));
+    cr_assert_not_null(strstr(buffer_text(&body), "\n# UNIT process_cpu_seconds seconds\n"));
+    buffer_clear(&body);
+    picture.accept = NULL;
+    page = page_metrics(&picture, &body);
+    cr_assert_str_eq(page.content_type, "text/plain; version=0.0.4; charset=utf-8");
+    cr_assert_null(strstr(buffer_text(&body), "# EOF"));
+    cr_assert_not_null(strstr(buffer_text(&body), "\n# TYPE vtagent_jobs_total counter\n"));
+}
+
+Test(pages, the_status_is_html_or_plain_text, .init = set_up, .fini = tear_down)
+{
+    struct page page = page_status(&picture, &body);
+    cr_assert_str_eq(page.content_type, "text/html; charset=utf-8");
+    cr_assert_not_null(page.policy);
+    buffer_clear(&body);
+    picture.accept = "text/plain";
+    page = page_status(&picture, &body);
+    cr_assert_str_eq(page.content_type, "text/plain; charset=utf-8");
+}
+
 Test(pages, paths)
 {
-    cr_assert(pages_find("/healthz") == page_healthz);
-    cr_assert(pages_find("/debug/vars") == page_vars);
+    cr_assert(pages_find("/healthz")->function == page_healthz);
+    cr_assert(pages_find("/debug/vars")->function == page_vars);
+    cr_assert(pages_find("/debug/status")->shows_shard);
     cr_assert_null(pages_find("/debug/pprof"));
 }
