@@ -3,6 +3,7 @@
 #include <event2/buffer.h>
 #include <event2/event.h>
 #include <event2/http.h>
+#include <stdio.h>
 
 #include "agent/base/memory.h"
 
@@ -29,7 +30,11 @@ static void
 reply(struct evhttp_request *request, struct page page, const struct buffer *body)
 {
     struct evbuffer *output = evbuffer_new();
-    evbuffer_add(output, buffer_text(body), body->length_bytes);
+    char length[24];
+    snprintf(length, sizeof(length), "%zu", body->length_bytes);
+    add_header(request, "Content-Length", length);
+    if (evhttp_request_get_command(request) != EVHTTP_REQ_HEAD)
+        evbuffer_add(output, buffer_text(body), body->length_bytes);
     add_header(request, "Content-Type", page.content_type);
     add_header(request, "Cache-Control", "no-store");
     add_header(request, "Vary", "Accept");

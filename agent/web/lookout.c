@@ -9,7 +9,7 @@
 #include "agent/topo/health_record.h"
 
 #define COMPONENT "lookout"
-#define SELDOM_MS 30000
+#define SELDOM_MS 60000
 #define OFTEN_MS 2000
 #define WATCHED_MS 15000 /* so long after the last request the page counts as looked at */
 #define CELL_TIMEOUT_MS 3000
@@ -53,18 +53,11 @@ keep_record(const Topodata__Tablet *tablet, struct shard_look_row *row)
 }
 
 static void
-look_at_tablet(struct lookout *lookout, const Topodata__Tablet *tablet, struct cancel *cancel)
+look_at_document(struct lookout *lookout, const struct tablet_alias *alias, struct cancel *cancel,
+                 struct shard_look_row *row)
 {
-    struct shard_look *look = lookout->answer;
-    if (look->count == SHARD_LOOK_MOST) {
-        look->left_out++;
-        return;
-    }
-    struct shard_look_row *row = &look->rows[look->count++];
-    struct tablet_alias alias = tablet_alias_of(tablet->alias);
     struct health_record record = {.lag_ms = -1};
-    keep_record(tablet, row);
-    struct error *error = topo_get_health(lookout->context->topo, cancel, &alias, &record);
+    struct error *error = topo_get_health(lookout->context->topo, cancel, alias, &record);
     if (error == NULL)
         keep_document(&record, row);
     else
@@ -75,17 +68,41 @@ look_at_tablet(struct lookout *lookout, const Topodata__Tablet *tablet, struct c
     health_record_done(&record);
 }
 
+/* A list may name tablets whose record is gone. */
+static struct error *
+look_at_tablet(struct lookout *lookout, const char *name, struct cancel *cancel)
+{
+    struct shard_look *look = lookout->answer;
+    CLEANUP(record_freep) Topodata__Tablet *tablet = NULL;
+    struct tablet_alias alias;
+    TRY(tablet_alias_parse(name, &alias));
+    struct error *error = topo_get_tablet(lookout->context->topo, cancel, &alias, &tablet, NULL);
+    if (error_is(error, ERROR_NOT_FOUND)) {
+        error_free(error);
+        return NULL;
+    }
+    TRY(error);
+    if (look->count == SHARD_LOOK_MOST) {
+        look->left_out++;
+        return NULL;
+    }
+    struct shard_look_row *row = &look->rows[look->count++];
+    keep_record(tablet, row);
+    look_at_document(lookout, &alias, cancel, row);
+    return NULL;
+}
+
 static struct error *
 look_at_cell(struct lookout *lookout, const char *cell)
 {
     const struct tablet_context *context = lookout->context;
-    CLEANUP(tablet_list_done) struct tablet_list list = {.items = NULL};
+    CLEANUP(strv_done) struct strv names = {.items = NULL};
     CLEANUP(cancel_unrefp)
     struct cancel *cancel = cancel_new_child(context->stop, CELL_TIMEOUT_MS);
-    TRY(topo_list_tablets(context->topo, cancel, cell, context->identity->keyspace,
-                          context->identity->shard, &list));
-    for (size_t i = 0; i < list.count; i++)
-        look_at_tablet(lookout, list.items[i], cancel);
+    TRY(topo_list_replication(context->topo, cancel, cell, context->identity->keyspace,
+                              context->identity->shard, &names));
+    for (size_t i = 0; i < names.count; i++)
+        TRY(look_at_tablet(lookout, names.items[i], cancel));
     return NULL;
 }
 

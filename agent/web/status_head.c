@@ -137,6 +137,15 @@ is_said(const struct pages_picture *picture, const struct health_problem *proble
     return !snapshot->is_serving && str_equal(problem->text, snapshot->reason);
 }
 
+/* While it does not serve on purpose, what is missing is no alarm. */
+static enum tone
+problem_tone(const struct pages_picture *picture, const struct health_problem *problem)
+{
+    if (!problem->is_fatal)
+        return TONE_WARN;
+    return pages_should_serve(picture) ? TONE_BAD : TONE_BUSY;
+}
+
 void
 status_add_problems(const struct pages_picture *picture, struct buffer *html)
 {
@@ -150,8 +159,8 @@ status_add_problems(const struct pages_picture *picture, struct buffer *html)
     for (int i = 0; i < judgement->problem_count; i++) {
         const struct health_problem *problem = &judgement->problems[i];
         if (!is_said(picture, problem))
-            add_problem(html, problem->is_fatal ? TONE_BAD : TONE_WARN,
-                        health_cause_name(problem->cause), problem->text);
+            add_problem(html, problem_tone(picture, problem), health_cause_name(problem->cause),
+                        problem->text);
     }
     if (has_publish_error)
         add_problem(html, TONE_WARN, "not published", picture->view.publish_error);

@@ -6,12 +6,12 @@
 #include "agent/web/status.h"
 
 static void
-add_thread(struct buffer *html, const char *name, enum replication_state state)
+add_thread(struct buffer *html, const char *name, enum replication_state state, bool should_run)
 {
-    enum tone tone = state == REPLICATION_RUNNING      ? TONE_OK
-                     : state == REPLICATION_CONNECTING ? TONE_WARN
-                     : state == REPLICATION_STOPPED    ? TONE_BAD
-                                                       : TONE_IDLE;
+    enum tone tone = state == REPLICATION_RUNNING                 ? TONE_OK
+                     : state == REPLICATION_CONNECTING            ? TONE_WARN
+                     : state == REPLICATION_STOPPED && should_run ? TONE_BAD
+                                                                  : TONE_IDLE;
     buffer_append_text(html, "<span class=\"mark\">");
     html_icon(html, tone_name(tone));
     buffer_appendf(html, "%s %s</span>\n", name, pages_replication_word(state));
@@ -39,8 +39,9 @@ add_source(const struct pages_picture *picture, struct buffer *html)
              "</span> ");
     html_add(html, "<span class=\"source\">behind ", replication->source, "</span>\n");
     buffer_append_text(html, "<span class=\"pair\">");
-    add_thread(html, "IO", replication->io_state);
-    add_thread(html, "SQL", replication->sql_state);
+    bool should_run = pages_should_serve(picture);
+    add_thread(html, "IO", replication->io_state, should_run);
+    add_thread(html, "SQL", replication->sql_state, should_run);
     buffer_append_text(html, "</span></p>\n");
     if (replication->error[0] != '\0')
         html_add(html, "<p class=\"trouble\">", replication->error, "</p>\n");
@@ -52,7 +53,7 @@ add_progress(const struct pages_picture *picture, struct buffer *html)
     const struct health_facts *facts = &picture->health.facts;
     int64_t now_ms = picture->health.now_ms;
     buffer_append_text(html, "<dl>\n");
-    add_age_row(html, "asked", facts->replication.measured_ms, now_ms);
+    add_age_row(html, "measured", facts->replication.measured_ms, now_ms);
     if (facts->replication.is_replica) {
         add_age_row(html, "last received", facts->replication.received_ms, now_ms);
         add_age_row(html, "last executed", facts->replication.executed_ms, now_ms);

@@ -5,7 +5,7 @@ import ssl
 
 import pytest
 
-from vtharness import exposition, faults
+from vtharness import exposition, faults, wire
 from vtharness.browser import Browser
 from vtharness.cluster import shard_of
 from vtharness.faults import caught_in_the_middle
@@ -25,7 +25,8 @@ def shard(one_flavor):
     with Run("page") as run:
         cluster, primary, (replica, rdonly) = shard_of(
             run, one_flavor, ("replica", "replica", "rdonly"),
-            agent_flags=["--backup-quiesce=stop", "--heartbeat-enable", "--restore-concurrency=1"])
+            agent_flags=["--backup-quiesce=stop", "--backup-rate-limit=12M", "--heartbeat-enable",
+                         "--restore-concurrency=1"])
         cluster.insert(primary, 10)
         cluster.wait_rows(rdonly, 10)
         for tablet in (primary, replica, rdonly):
@@ -127,7 +128,7 @@ def test_a_backup_is_seen_to_move_and_to_be_listed(shard, browser, rdonly):
     finally:
         faults.resume(worker)
     call.result()
-    (name,) = shard.complete_backups()
+    name = shard.complete_backups()[-1]
     browser.wait_text(name, "#backups")
     assert browser.text("#jobs") == ""
     browser.wait_text("rdonly, serving", "#sentence")
@@ -145,15 +146,15 @@ def test_a_restore_shows_how_far_it_is(shard, browser, primary, rdonly):
     mark(browser)
 
     def is_copying():
-        worker, job = faults.worker_of(rdonly), rdonly.running_job()
-        return worker and "--mode=restore-copy" in command_of(worker) and job and job.bytes_done > 0
+        worker = faults.worker_of(rdonly)
+        return worker and "--mode=restore-copy" in command_of(worker)
     call, worker = caught_in_the_middle(
         rdonly, lambda: rdonly.manager.events("RestoreFromBackup", timeout=180), is_copying,
         between=lambda: shard.wait_replicating(rdonly, primary))
     try:
         browser.wait_text("Restore", "#jobs")
         browser.wait_text("type RESTORE", "#sentence")
-        assert browser.script("return document.querySelector('#jobs progress').value") >= 0
+        assert browser.script("return document.querySelectorAll('#jobs progress').length") == 1
         browser.screenshots("restore")
     finally:
         faults.resume(worker)
@@ -173,7 +174,7 @@ def test_a_failover_is_told_as_it_happens(shard, browser, primary, replica):
     browser.screenshots("primary-lost")
     shard.ctl("EmergencyReparentShard", shard.shard_name)
     browser.wait_text("primary, serving, writable", "#sentence")
-    browser.wait_text("primary, serving, writable", "#changes")
+    browser.wait_text("promote: following -> primary", "#changes")
     browser.wait_text("primary", ".tiles")
     assert is_marked(browser)
     browser.screenshots("failover")
@@ -188,47 +189,60 @@ def test_the_state_machine_marks_where_the_tablet_is(browser, rdonly):
 
 def test_names_from_outside_run_nothing(shard, browser, replica):
     """A tablet record that somebody else wrote, with markup as the name of its host."""
-    record, uid = replica.record(), 109
-    record.alias.uid, record.hostname = uid, HOSTILE
-    key = f"/vitess/{shard.cell_name}/tablets/{shard.cell_name}-{uid:010d}/Tablet"
-    shard.cell.put(key, record.SerializeToString())
+    record, root = replica.record(), f"/vitess/{shard.cell_name}"
+    record.alias.uid, record.hostname = 109, HOSTILE
+    alias = f"{shard.cell_name}-{109:010d}"
+    list_key = f"{root}/keyspaces/{shard.keyspace}/shards/{shard.shard}/ShardReplication"
+    old = shard.cell.find(list_key)
+    nodes = wire.message("topodata", "ShardReplication").FromString(old)
+    nodes.nodes.add().tablet_alias.CopyFrom(record.alias)
+    shard.cell.put(f"{root}/tablets/{alias}/Tablet", record.SerializeToString())
+    shard.cell.put(list_key, nodes.SerializeToString())
     try:
         browser.open(replica)
-        browser.wait_text(f"{shard.cell_name}-{uid:010d}", "#shard")
+        browser.wait_text(alias, "#shard")
         links = browser.script("return Array.from(document.querySelectorAll('#shard a'),"
                                " a => a.getAttribute('href')).join()")
         assert HOSTILE in links and browser.script("return window.stolen") is None
     finally:
-        shard.cell.delete(key)
+        shard.cell.put(list_key, old)
+        shard.cell.delete(f"{root}/tablets/{alias}/Tablet")
 
 
 # ---- For Prometheus ----
 
-@pytest.mark.parametrize("accept, kind, is_open", [
-    ("text/plain", exposition.TEXT, False), (OPENMETRICS, exposition.OPENMETRICS, True),
-    ("*/*", exposition.TEXT, False)])
-def test_the_metrics_can_be_read_and_keep_to_the_rules(shard, rdonly, accept, kind, is_open):
+def scrape(tablet, accept):
+    """(the samples, the type of the content) of /metrics, which keeps to the rules."""
+    connection = http.client.HTTPConnection("127.0.0.1", tablet.http_port, timeout=20)
+    connection.request("GET", "/metrics", headers={"Accept": accept})
+    answer = connection.getresponse()
+    text, kind = answer.read().decode(), answer.getheader("Content-Type")
+    connection.close()
+    is_open = kind == exposition.OPENMETRICS
+    assert exposition.check(text, is_open) == []
+    return exposition.samples(text, is_open), kind
+
+
+def test_the_metrics_can_be_read_and_keep_to_the_rules(shard, rdonly):
     rdonly.call("Ping", payload="x")
     rdonly.own_service.call("Jobs", timeout=20)
-    call, worker = caught_in_the_middle(rdonly, lambda: shard.ctl("Backup", rdonly.alias))
+    call, worker = caught_in_the_middle(rdonly, lambda: shard.ctl("Backup", rdonly.alias), lambda: (
+        rdonly.running_job() and rdonly.running_job().bytes_done > 0))
     try:
-        connection = http.client.HTTPConnection("127.0.0.1", rdonly.http_port, timeout=20)
-        connection.request("GET", "/metrics", headers={"Accept": accept})
-        answer = connection.getresponse()
-        text = answer.read().decode()
-        connection.close()
+        found, kind = scrape(rdonly, "text/plain")
+        opened, open_kind = scrape(rdonly, OPENMETRICS)
+        assert scrape(rdonly, "*/*")[1] == kind == exposition.TEXT and open_kind == exposition.OPENMETRICS
     finally:
         faults.resume(worker)
     call.result()
-    assert answer.getheader("Content-Type") == kind
-    assert exposition.check(text, is_open) == []
-    found = exposition.samples(text, is_open)
+    assert set(found) == set(opened)
     assert found["vtagent_job_running", (("kind", "backup"),)] == 1
+    assert found["vtagent_job_done_bytes", (("kind", "backup"),)] > 0
     assert found["vtagent_tablet_state", (("state", "backup"),)] == 1
-    assert sum(value for (name, _), value in found.items() if name == "vtagent_tablet_state") == 1
-    assert sum(value for (name, _), value in found.items() if name == "vtagent_tablet_type") == 1
-    assert found["vttablet_grpc_server_handling_seconds_count",
-                 (("grpc_method", "Ping"), ("grpc_service", "tabletmanagerservice.TabletManager"))] >= 1
+    for name in ("vtagent_tablet_state", "vtagent_tablet_type"):
+        assert sum(value for (sample, _), value in found.items() if sample == name) == 1
+    assert found["vttablet_grpc_server_handling_seconds_count", (
+        ("grpc_method", "Ping"), ("grpc_service", "tabletmanagerservice.TabletManager"))] >= 1
 
 
 GOOD = ("# HELP a_seconds_total Time.\n# TYPE a_seconds_total counter\na_seconds_total 1\n"
