@@ -40,8 +40,9 @@ add_source(const struct pages_picture *picture, struct buffer *html)
     html_add(html, "<span class=\"source\">behind ", replication->source, "</span>\n");
     buffer_append_text(html, "<span class=\"pair\">");
     bool should_run = pages_should_serve(picture);
-    add_thread(html, "IO", replication->io_state, should_run);
-    add_thread(html, "SQL", replication->sql_state, should_run);
+    bool is_known = health->facts.server.answers; /* else this is what it once said */
+    add_thread(html, "IO", is_known ? replication->io_state : REPLICATION_UNKNOWN, should_run);
+    add_thread(html, "SQL", is_known ? replication->sql_state : REPLICATION_UNKNOWN, should_run);
     buffer_append_text(html, "</span></p>\n");
     if (replication->error[0] != '\0')
         html_add(html, "<p class=\"trouble\">", replication->error, "</p>\n");

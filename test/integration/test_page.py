@@ -121,7 +121,7 @@ def test_a_backup_is_seen_to_move_and_to_be_listed(shard, browser, rdonly):
         lambda: rdonly.running_job() and rdonly.running_job().bytes_done > 0)
     try:
         browser.wait_text("copy", "#jobs")
-        browser.wait_text("not serving", "#sentence")
+        browser.wait_text("a backup is being taken", "#sentence")
         value = browser.script("return document.querySelector('#jobs progress').value")
         assert 0 < value <= 100, value
         browser.screenshots("backup")
@@ -153,7 +153,7 @@ def test_a_restore_shows_how_far_it_is(shard, browser, primary, rdonly):
         between=lambda: shard.wait_replicating(rdonly, primary))
     try:
         browser.wait_text("Restore", "#jobs")
-        browser.wait_text("type RESTORE", "#sentence")
+        browser.wait_text("a backup is being restored", "#sentence")
         assert browser.script("return document.querySelectorAll('#jobs progress').length") == 1
         browser.screenshots("restore")
     finally:

@@ -299,6 +299,19 @@ Test(status, the_shard_is_shown_with_the_age_of_what_is_known, .init = set_up)
     has(html, "and 3 more");
 }
 
+Test(status, what_a_silent_server_once_said_is_not_told_as_if_it_were_so, .init = set_up)
+{
+    struct health_replication *replication = &picture->health.facts.replication;
+    replication->is_replica = true;
+    replication->io_state = replication->sql_state = REPLICATION_RUNNING;
+    CLEANUP(freep) char *html = picture_html(picture);
+    has(html, "IO running");
+    picture->health.facts.server.answers = false;
+    CLEANUP(freep) char *silent = picture_html(picture);
+    has(silent, "IO unknown");
+    has(silent, "SQL unknown");
+}
+
 Test(status, the_lag_of_the_last_hour_is_a_line_with_gaps, .init = set_up)
 {
     static struct lag_history history;
