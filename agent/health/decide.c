@@ -256,11 +256,22 @@ broken_part(const struct health_replication *replication)
     return NULL;
 }
 
+/* Nothing new for a while, though the source has had more: not what is on its way just now. */
 static bool
 is_starved(const struct judge *judge)
 {
-    int64_t since_ms = judge->facts->replication.starved_since_ms;
-    return since_ms != 0 && age_ms(judge, since_ms) >= STARVED_MS;
+    const struct health_replication *replication = &judge->facts->replication;
+    return replication->starved_since_ms != 0 &&
+           age_ms(judge, replication->received_ms) >= STARVED_MS;
+}
+
+/* A beat is missing: the primary has stopped, or the way from it. */
+static bool
+is_silent(const struct judge *judge)
+{
+    int64_t beat_ms = judge->rules->heartbeat_ms + judge->rules->heartbeat_ms / 2;
+    return judge->rules->expects_heartbeats &&
+           age_ms(judge, judge->facts->replication.received_ms) >= beat_ms;
 }
 
 /* Whether the primary is known to live since something went wrong with the way from it. */
@@ -328,6 +339,7 @@ judge_replica(struct judge *judge)
                     "known to the server");
         return;
     }
+    judge->judgement->is_silent = is_silent(judge);
     measure_lag(judge);
     judge_threads(judge);
     judge_lag(judge);
@@ -463,10 +475,10 @@ health_judge(const struct health_input *input, struct health_lag_memory *memory,
 {
     *ret_judgement = (struct health_judgement){.problem_count = 0};
     struct judge judge = {input, input->facts, input->rules, memory, ret_judgement};
-    bool is_known = judge_server(&judge);
-    judge_clock(&judge);
     judge_writes(&judge);
     judge_space(&judge);
+    bool is_known = judge_server(&judge);
+    judge_clock(&judge);
     judge_certificate(&judge);
     if (is_known)
         judge_role(&judge);

@@ -12,16 +12,17 @@ struct health_rules {
     int64_t disk_timeout_ms;    /* a write that takes longer: the disk is stalled */
     int64_t disk_reserve_bytes; /* least free space; 0: 3 % of the disk, at most 2 GiB */
     bool expects_heartbeats;    /* --heartbeat-enable */
+    int64_t heartbeat_ms;       /* between two of them */
 };
 
 /* In the order in which they are told. */
 enum health_cause {
     HEALTH_FINE,
+    HEALTH_DISK_STALLED, /* a server that hangs hangs because of it */
+    HEALTH_DISK_FULL,
     HEALTH_UNCHECKED,
     HEALTH_SERVER,
     HEALTH_CLOCK,
-    HEALTH_DISK_STALLED,
-    HEALTH_DISK_FULL,
     HEALTH_CERTIFICATE,
     HEALTH_NO_SOURCE,
     HEALTH_REPLICATION,
@@ -67,6 +68,7 @@ struct health_judgement {
     int64_t lag_ms;
     bool has_caught_up;       /* a restored replica may serve */
     bool is_disk_stalled;     /* for FullStatus */
+    bool is_silent;           /* nothing comes from a source that should be heard */
     char detail[HEALTH_TEXT]; /* "0.3 s behind db:3306" */
 };
 /* Updates the memory. */

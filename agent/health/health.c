@@ -112,7 +112,8 @@ static void
 doubt(struct health *health)
 {
     const struct health_view *view = &health->view;
-    if (!view->verdict.is_broken || view->now_ms - health->doubted_ms < TICK_MS)
+    bool is_doubtful = view->verdict.is_broken || view->judgement.is_silent;
+    if (!is_doubtful || view->now_ms - health->doubted_ms < TICK_MS)
         return;
     health->doubted_ms = view->now_ms;
     if (health->options.on_doubt != NULL)
@@ -379,8 +380,11 @@ set_source_on_loop(void *data)
 {
     struct source_call *call = data;
     struct health_source *source = &call->health->view.facts.source;
+    bool is_news = !str_equal(source->position, call->source.position);
     freep(&source->position);
     *source = call->source;
+    if (is_news && call->health->view.judgement.is_silent)
+        run_probe(&call->health->probes[SERVER_PROBE]); /* has it all arrived? */
     evaluate(call->health);
 }
 

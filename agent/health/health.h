@@ -39,8 +39,8 @@ struct health_options {
      */
     void (*on_report)(const struct health_view *view, void *data);
     void *on_report_data;
-    /* Loop thread: replication looks broken, is the primary alive? The answer comes through
-     * health_set_source(). */
+    /* Loop thread: replication looks broken or silent, is the primary alive? The answer comes
+     * through health_set_source(). */
     void (*on_doubt)(void *data);
     /* Loop thread: mysqld was started anew and does not replicate as it did before. */
     void (*on_restart)(void *data);

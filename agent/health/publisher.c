@@ -12,6 +12,7 @@
 #define COMPONENT "health-document"
 #define LEAST_TIMEOUT_MS 2000
 #define STOP_TIMEOUT_MS 2000
+#define ASK_TIMEOUT_MS 1000
 #define LEARN_AGAIN_MS 30000 /* where the cell's etcd is, and who is primary */
 #define MS_PER_SECOND 1000
 
@@ -26,7 +27,7 @@ struct health_publisher {
     struct health *health;
     /* loop thread */
     struct loop_timer *timer;
-    bool is_running, is_wanted_again, is_stopped, is_replica;
+    bool is_running, is_wanted_again, is_stopped, is_replica, is_in_doubt;
     struct buffer document; /* the newest */
     /* the writing thread */
     struct topo_conn *cell;
@@ -40,7 +41,7 @@ struct health_publisher {
 struct round {
     struct health_publisher *publisher;
     char *document;
-    bool wants_source;
+    bool wants_source, is_in_doubt;
 };
 
 /* ---- Writing, on the thread ---- */
@@ -127,7 +128,8 @@ find_primary(struct health_publisher *publisher, struct cancel *cancel)
 {
     const struct tablet_identity *identity = publisher->context->identity;
     int64_t now_ms = clock_monotonic_ms();
-    if (publisher->primary_known_ms != 0 && now_ms - publisher->primary_known_ms < LEARN_AGAIN_MS)
+    bool is_known = !tablet_alias_is_zero(&publisher->primary) && publisher->primary_known_ms != 0;
+    if (is_known && now_ms - publisher->primary_known_ms < LEARN_AGAIN_MS)
         return NULL;
     Topodata__Shard *shard = NULL;
     TRY(topo_get_shard(publisher->context->topo, cancel, identity->keyspace, identity->shard,
@@ -157,15 +159,33 @@ read_source(struct health_publisher *publisher, struct cancel *cancel, struct he
     return NULL;
 }
 
+/* Its document is some seconds old: the primary itself knows better. */
+static struct error *
+ask_primary(struct health_publisher *publisher, struct cancel *cancel, char **position)
+{
+    CLEANUP(cancel_unrefp) struct cancel *bounded = cancel_new_child(cancel, ASK_TIMEOUT_MS);
+    CLEANUP(record_freep) Topodata__Tablet *tablet = NULL;
+    TRY(topo_get_tablet(publisher->context->topo, bounded, &publisher->primary, &tablet, NULL));
+    Tabletmanagerdata__PrimaryPositionRequest request =
+        TABLETMANAGERDATA__PRIMARY_POSITION_REQUEST__INIT;
+    CLEANUP(record_freep) ProtobufCMessage *response = NULL;
+    TRY(tm_call(publisher->context->tm_client, tablet, "PrimaryPosition", &request.base,
+                &tabletmanagerdata__primary_position_response__descriptor, bounded, &response));
+    str_replace(position, ((Tabletmanagerdata__PrimaryPositionResponse *)response)->position);
+    return NULL;
+}
+
 /* Whatever cannot be learnt is not known: that is told, too. */
 static void
-learn_source(struct health_publisher *publisher, struct cancel *cancel)
+learn_source(struct health_publisher *publisher, bool is_in_doubt, struct cancel *cancel)
 {
     struct health_source source = {.is_known = false};
     struct error *error = read_source(publisher, cancel, &source);
     if (error != NULL)
         publisher->primary_known_ms = 0;
     error_free(error);
+    if (is_in_doubt && source.is_serving) /* without its answer, what the document says counts */
+        error_free(ask_primary(publisher, cancel, &source.position));
     source.measured_ms = clock_monotonic_ms();
     health_set_source(publisher->health, &source);
 }
@@ -194,7 +214,7 @@ round_on_thread(void *data)
     if (!cancel_is_requested(publisher->context->stop))
         note_outcome(publisher, error);
     if (round->wants_source)
-        learn_source(publisher, cancel);
+        learn_source(publisher, round->is_in_doubt, cancel);
     error_free(error);
     freep(&round->document);
     freep(&round);
@@ -215,7 +235,9 @@ run_round(struct health_publisher *publisher)
     struct round *round = xcalloc(1, sizeof(*round));
     *round = (struct round){.publisher = publisher,
                             .document = xstrdup(buffer_text(&publisher->document)),
-                            .wants_source = publisher->is_replica};
+                            .wants_source = publisher->is_replica,
+                            .is_in_doubt = publisher->is_in_doubt};
+    publisher->is_in_doubt = false;
     worker_submit(publisher->worker, round_on_thread, round);
 }
 
@@ -276,6 +298,7 @@ health_publisher_tell(struct health_publisher *publisher, const struct health_vi
 void
 health_publisher_ask(struct health_publisher *publisher)
 {
+    publisher->is_in_doubt = true;
     run_round(publisher);
 }
 

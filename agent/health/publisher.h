@@ -13,7 +13,8 @@ void health_publisher_start(struct health_publisher *publisher,
 /* A new report: written as soon as the last is. `job`: what runs, or "". Loop thread. */
 void health_publisher_tell(struct health_publisher *publisher, const struct health_view *view,
                            const struct tablet_snapshot *snapshot, const char *job);
-/* Looks at the primary's document now. Loop thread. */
+/* Looks at the primary's document now, and asks the primary itself what it has executed. Loop
+ * thread. */
 void health_publisher_ask(struct health_publisher *publisher);
 /* Takes the document away. A worker that may block for seconds; no tell or ask after it. */
 void health_publisher_stop(struct health_publisher *publisher);

@@ -1,5 +1,6 @@
 #include "agent/rpc/client.h"
 
+#include <grpc/byte_buffer.h>
 #include <grpc/grpc_security.h>
 #include <grpc/support/time.h>
 #include <stdlib.h>
@@ -20,7 +21,9 @@ enum {
     CONNECT_TIMEOUT_MS = 5000,
     RESOLVE_AGAIN_MS = 2000,
     METADATA_BYTES = 64 * 1024,
+    EXPLAIN_MS = 300,
 };
+#define HEALTH_CHECK "/grpc.health.v1.Health/Check"
 
 static grpc_arg
 integer_arg(const char *key, int64_t value)
@@ -177,19 +180,6 @@ channel_start_call(struct rpc_channel *channel, const char *path, const struct c
     return start;
 }
 
-struct error *
-channel_explain(struct rpc_channel *channel, struct error *take_error)
-{
-    if (!error_is(take_error, ERROR_DEADLINE_EXCEEDED))
-        return take_error;
-    pthread_mutex_lock(&channel->lock);
-    grpc_connectivity_state state = grpc_channel_check_connectivity_state(channel->core, 0);
-    pthread_mutex_unlock(&channel->lock);
-    if (state == GRPC_CHANNEL_READY || state == GRPC_CHANNEL_IDLE)
-        return take_error;
-    return error_wrap(take_error, "no connection to '%s'", channel->target);
-}
-
 /* ---- One unary call: a single batch, so that the waiting thread is woken once. ---- */
 struct unary {
     struct rpc_tag tag;
@@ -275,4 +265,53 @@ rpc_channel_call(struct rpc_channel *channel, const char *path, const ProtobufCM
     unary_done(&unary);
     grpc_call_unref(start.call);
     return channel_explain(channel, error);
+}
+
+/* ---- Why there is no connection ---- */
+
+/* A call that waits for the connection is never told why there is none; one that does not wait is.
+ * Nothing happens when there is one after all: asking after the health of a server is harmless. */
+static char *
+ask_cause(struct rpc_channel *channel)
+{
+    struct unary unary = {.code = GRPC_STATUS_UNKNOWN, .details = grpc_empty_slice()};
+    CLEANUP(cancel_unrefp) struct cancel *cancel = cancel_new_child(NULL, EXPLAIN_MS);
+    struct error *error = signal_init(&unary.signal);
+    if (error != NULL) {
+        error_free(error);
+        return NULL;
+    }
+    unary.request = grpc_raw_byte_buffer_create(NULL, 0);
+    struct client_start start = channel_start_call(channel, HEALTH_CHECK, cancel);
+    start.flags = 0;
+    unary_start(&unary, &start);
+    auth_release_metadata(start.metadata, start.metadata_count);
+    bool is_canceled = false;
+    signal_wait(&unary.signal, start.call, cancel, &is_canceled);
+    bool has_cause = unary.code == GRPC_STATUS_UNAVAILABLE;
+    char *cause = has_cause ? xstrndup((const char *)GRPC_SLICE_START_PTR(unary.details),
+                                       GRPC_SLICE_LENGTH(unary.details))
+                            : NULL;
+    unary_done(&unary);
+    grpc_call_unref(start.call);
+    return cause;
+}
+
+struct error *
+channel_explain(struct rpc_channel *channel, struct error *take_error)
+{
+    if (!error_is(take_error, ERROR_DEADLINE_EXCEEDED))
+        return take_error;
+    pthread_mutex_lock(&channel->lock);
+    grpc_connectivity_state state = grpc_channel_check_connectivity_state(channel->core, 0);
+    pthread_mutex_unlock(&channel->lock);
+    if (state == GRPC_CHANNEL_READY || state == GRPC_CHANNEL_IDLE)
+        return take_error;
+    CLEANUP(freep) char *cause = ask_cause(channel);
+    if (cause == NULL)
+        return error_wrap(take_error, "no connection to '%s'", channel->target);
+    struct error *error = error_new(
+        take_error->code, "no connection to '%s' before the deadline: %s", channel->target, cause);
+    error_free(take_error);
+    return error;
 }

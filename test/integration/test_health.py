@@ -7,20 +7,15 @@ import time
 import pytest
 
 from vtharness.cluster import shard_of
-from vtharness.health import Listener, get
+from vtharness.health import Listener, get, leaves_and_returns
 from vtharness.run import Run
 from vtharness.wait import wait_for
-
-# Two looks at the server are a second apart; a look that does not come back has half a second more,
-# and the machine that runs this is busy.
-TWO_INTERVALS = 2.0 + 0.5 + 1.5
-
 
 @pytest.fixture(scope="module")
 def shard(flavor):
     with Run("health") as run:
         cluster, primary, (replica,) = shard_of(run, flavor, agent_flags=[
-            "--heartbeat-enable", "--disk-write-interval=500ms", "--disk-write-timeout=1s"])
+            "--heartbeat-enable"])
         for tablet in (primary, replica):
             wait_for(lambda t=tablet: get(t, "/readyz")[0] == 200, f"{tablet.alias} is ready")
         yield cluster
@@ -34,26 +29,6 @@ def primary(shard):
 @pytest.fixture
 def replica(shard):
     return shard.tablets[101]
-
-
-def leaves_and_returns(tablet, spoil, mend, cause, budget=TWO_INTERVALS):
-    """Serving ends within the budget, says why, and comes back by itself: one change each way."""
-    with Listener(tablet) as listener:
-        listener.wait_serving()
-        start = time.monotonic()
-        spoil()
-        listener.wait_serving(False)
-        took = listener.first(False, start) - start
-        reason = get(tablet, "/healthz")[1]
-        ready = get(tablet, "/readyz")
-        mend()
-        listener.wait_serving()
-        assert took <= budget, f"noticed after {took:.1f} s"
-        assert cause in reason, reason
-        assert ready[0] == 503 and cause in ready[1], ready
-        assert listener.changes(start) <= 2, [m.serving for _, m in listener.messages]
-    wait_for(lambda: get(tablet, "/readyz")[0] == 200, "ready again")
-    return took
 
 
 def test_a_mysqld_that_hangs_is_noticed(replica):

@@ -7,6 +7,7 @@ import pytest
 
 from vtharness import wire
 from vtharness.cluster import shard_of
+from vtharness.health import get
 from vtharness.wait import holds_for, wait_for
 
 
@@ -35,26 +36,21 @@ def test_a_new_tablet_does_not_serve_before_it_has_caught_up(backed_up):
     rows = primary.rows("t")
     tablet = cluster.add(110)
     tablet.start(waits=False)
-    tablet.wait_agent(120)
-    seen = []
+    seen = set()
 
     def serves():
-        name = tablet.type_name()
-        if not seen or seen[-1] != name:
-            seen.append(name)
-        if name in ("replica", "rdonly"):
-            have = tablet.rows("t")
-            assert have >= rows, f"serves with {have} of {rows} rows"
-            return True
-        return False
-    wait_for(lambda: tablet.type_name() in ("restore", "replica"), "registered", 120)
-    while True:
-        if serves():
-            break
+        """What the probes said together with the type, before and after which the type was the same."""
         assert tablet.agent.is_alive() and tablet.supervisor.is_alive()
-        wait_for(lambda: tablet.type_name() != seen[-1] or not tablet.agent.is_alive(), "a change of type",
-                 180)
-    assert seen == ["restore", "replica"] or seen == ["replica"], seen
+        name = tablet.type_name()
+        probes = tuple(get(tablet, path)[0] for path in ("/livez", "/startupz", "/readyz"))
+        if tablet.type_name() == name:
+            seen.add((name, *probes))
+        return probes[2] == 200
+    wait_for(serves, "it serves", 180, 0.01)
+    have = tablet.rows("t")
+    assert have >= rows, f"serves with {have} of {rows} rows"
+    assert ("restore", 200, 200, 503) in seen, seen
+    assert {name for name, *_ in seen} == {"restore", "replica"}, seen
     cluster.wait_following(tablet, primary)
 
 

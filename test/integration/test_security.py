@@ -10,6 +10,7 @@ import pytest
 from vtharness import wire
 from vtharness.cluster import Cluster
 from vtharness.faults import caught_in_the_middle, resume
+from vtharness.health import TWO_INTERVALS, get, leaves_and_returns
 from vtharness.process import command_of, pids_with_environment
 from vtharness.run import MARKER, Run
 from vtharness.security import Authority, Security
@@ -135,7 +136,7 @@ def test_a_tablet_with_a_revoked_certificate_is_not_called(shard, primary):
     shard.ctl(flag, *ask)
     authority.revoke(shard.security.certificate, into="suspicion")
     answer = shard.ctl(flag, *ask, code=None)
-    assert answer.code != 0 and "no connection to" in answer.text, answer.text
+    assert answer.code != 0 and "no connection to" in answer.text and "revoked" in answer.text, answer.text
 
 
 def test_a_revocation_list_that_cannot_be_read_changes_nothing(shard, primary):
@@ -219,6 +220,20 @@ def test_a_list_of_users_that_cannot_be_read_lets_nobody_new_in(shard, primary):
     refused(wire.Code.PERMISSION_DENIED, primary, security.credentials, ("operator", "wrong"))
     security.set_users([security.user])
     wait_for(lambda: ping(primary, security.credentials, security.user) == "x", "all is well again")
+
+
+def test_a_certificate_that_expires_is_told_before_and_leaves_serving(shard, replica):
+    authority, seconds = shard.security.authority, 10
+    name = os.path.basename(shard.security.certificate)
+
+    def spoil():
+        authority.issue("tablet", seconds=seconds)
+        wait_for(lambda: "expires at" in get(replica, "/debug/status")[1], "it is told before", seconds)
+        assert get(replica, "/readyz")[0] == 200
+    leaves_and_returns(replica, spoil, lambda: authority.issue("tablet"), f"{name}' expired at",
+                       seconds + TWO_INTERVALS)
+    for tablet in shard.tablets.values():
+        tablet.manager.reconnect()
 
 
 def served_certificate(cluster, tablet):

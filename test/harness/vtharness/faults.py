@@ -1,4 +1,6 @@
 """Breaking things at a chosen moment: workers caught in the middle, calls in the background."""
+import contextlib
+import ctypes
 import os
 import signal
 import threading
@@ -142,3 +144,36 @@ def flip_byte(path, position=None):
         byte = file.read(1)[0]
         file.seek(position)
         file.write(bytes([byte ^ 0xFF]))
+
+
+PTRACE_SEIZE, PTRACE_INTERRUPT, PTRACE_DETACH = 0x4206, 0x4207, 17
+WAIT_ALL = 0x40000000
+
+
+def thread_named(pid, name):
+    """The id of a process's thread."""
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{thread}/comm", encoding="ascii", errors="replace") as file:
+            if file.read().strip() == name:
+                return int(thread)
+    raise KeyError(f"process {pid} has no thread '{name}'")
+
+
+def _ptrace(request, thread):
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
+    libc.ptrace.restype = ctypes.c_long
+    if libc.ptrace(request, thread, None, None) == -1:
+        raise OSError(ctypes.get_errno(), f"ptrace {request:#x} of thread {thread}")
+
+
+@contextlib.contextmanager
+def stopped_thread(thread):
+    """One thread of a process does nothing meanwhile; the others go on."""
+    _ptrace(PTRACE_SEIZE, thread)
+    _ptrace(PTRACE_INTERRUPT, thread)
+    os.waitpid(thread, WAIT_ALL)
+    try:
+        yield
+    finally:
+        _ptrace(PTRACE_DETACH, thread)

@@ -1,4 +1,5 @@
-"""File systems of a test's own, in a file: XFS that can share blocks, or cannot."""
+"""File systems of a test's own, in a file: XFS that can share blocks, or cannot; filled up, frozen."""
+import contextlib
 import os
 import shutil
 import subprocess
@@ -32,3 +33,26 @@ def _unmount(folder, image):
     if subprocess.run(["umount", folder], check=False).returncode != 0:
         subprocess.run(["umount", "-l", folder], check=False)
     os.unlink(image)
+
+
+@contextlib.contextmanager
+def frozen(folder):
+    """Every write to the file system at `folder` hangs meanwhile."""
+    subprocess.run(["fsfreeze", "--freeze", folder], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["fsfreeze", "--unfreeze", folder], check=True)
+
+
+@contextlib.contextmanager
+def filled(folder, free):
+    """Only so many bytes are left meanwhile."""
+    path = os.path.join(folder, "filler")
+    space = os.statvfs(folder)
+    try:
+        with open(path, "wb") as file:
+            os.posix_fallocate(file.fileno(), 0, space.f_bavail * space.f_frsize - free)
+        yield
+    finally:
+        os.unlink(path)

@@ -6,6 +6,10 @@ import time
 from vtharness import wire
 from vtharness.wait import wait_for
 
+# Two looks at the server are a second apart; a look that does not come back has half a second more,
+# and the machine that runs this is busy.
+TWO_INTERVALS = 2.0 + 0.5 + 1.5
+
 
 def get(tablet, path, accept="text/plain"):
     """(status, text) of a page."""
@@ -24,7 +28,8 @@ class Listener(threading.Thread):
     def __init__(self, tablet):
         super().__init__(daemon=True)
         self.tablet, self.messages, self.error = tablet, [], None
-        self._service = wire.Service(f"127.0.0.1:{tablet.grpc_port}", "queryservice", "Query")
+        security = tablet.cluster.security.channel() if tablet.cluster.security else {}
+        self._service = wire.Service(f"127.0.0.1:{tablet.grpc_port}", "queryservice", "Query", **security)
         self._stream = self._service.stream("StreamHealth", timeout=600)
         self.start()
 
@@ -54,11 +59,32 @@ class Listener(threading.Thread):
         return self
 
     def changes(self, since):
-        """How often serving changed after a moment."""
-        states = [message.serving for when, message in self.messages if when >= since]
+        """How often serving changed since a moment."""
+        states = [message.serving for when, message in self.messages if when < since][-1:]
+        states += [message.serving for when, message in self.messages if when >= since]
         return sum(a != b for a, b in zip(states, states[1:]))
 
     def first(self, serving, since):
         """When the first such message after a moment came."""
         return next(when for when, message in self.messages
                     if when >= since and message.serving == serving)
+
+
+def leaves_and_returns(tablet, spoil, mend, cause, budget=TWO_INTERVALS):
+    """Serving ends within the budget, says why, and comes back by itself: one change each way."""
+    with Listener(tablet) as listener:
+        listener.wait_serving()
+        start = time.monotonic()
+        spoil()
+        listener.wait_serving(False)
+        took = listener.first(False, start) - start
+        reason = get(tablet, "/healthz")[1]
+        ready = get(tablet, "/readyz")
+        mend()
+        listener.wait_serving()
+        assert took <= budget, f"noticed after {took:.1f} s"
+        assert cause in reason, reason
+        assert ready[0] == 503 and cause in ready[1], ready
+        assert listener.changes(start) == 2, [m.serving for _, m in listener.messages]
+    wait_for(lambda: get(tablet, "/readyz")[0] == 200, "ready again")
+    return took

@@ -354,6 +354,47 @@ Test(health, what_has_not_arrived_is_at_least_as_old_as_it_is_missing)
     cr_assert_eq(decide(&facts, REPLICA, false, NOW_MS, &memory, &settling).lag_ms, 1500);
 }
 
+Test(health, a_missing_beat_raises_doubt_and_what_did_not_arrive_decides)
+{
+    static const struct health_rules beating = {.interval_ms = 1000,
+                                                .unhealthy_ms = 7200000,
+                                                .degraded_ms = 30000,
+                                                .expects_heartbeats = true,
+                                                .heartbeat_ms = 1000};
+    struct health_facts facts = good_facts();
+    struct health_lag_memory memory = {0};
+    struct health_judgement judgement;
+    struct health_input input = {
+        .facts = &facts, .rules = &beating, .type = REPLICA, .now_ms = NOW_MS, .now_ns = NOW_NS};
+    facts.source =
+        (struct health_source){.is_known = true, .is_serving = true, .measured_ms = NOW_MS - 10};
+    facts.replication.received_ms = NOW_MS - 1400;
+    health_judge(&input, &memory, &judgement);
+    cr_assert(!judgement.is_silent);
+    facts.replication.received_ms = NOW_MS - 2000;
+    health_judge(&input, &memory, &judgement);
+    cr_assert(judgement.is_silent);
+    cr_assert_eq(judgement.problem_count, 0); /* it may have stopped beating */
+    facts.replication.starved_since_ms = NOW_MS - 1;
+    health_judge(&input, &memory, &judgement);
+    cr_assert_eq(judgement.problems[0].cause, HEALTH_REPLICATION);
+    cr_assert(judgement.problems[0].is_fatal);
+    facts.replication.received_ms = NOW_MS - 100; /* on its way just now */
+    health_judge(&input, &memory, &judgement);
+    cr_assert_eq(judgement.problem_count, 0);
+}
+
+Test(health, a_hanging_disk_is_told_before_the_server_that_hangs_with_it)
+{
+    struct health_facts facts = good_facts();
+    struct health_lag_memory memory = {0};
+    struct health_settling settling = {.has_verdict = false};
+    silent(&facts);
+    disk_stalled(&facts);
+    cr_assert_eq(decide(&facts, REPLICA, false, NOW_MS, &memory, &settling).cause,
+                 HEALTH_DISK_STALLED);
+}
+
 Test(health, a_restored_replica_waits_for_the_degraded_threshold)
 {
     struct health_facts facts = good_facts();

@@ -131,6 +131,26 @@ REVOKED_TEST(revoked_server_is_not_called)
     assert_error(ping_knowing("ca.crl"), ERROR_UNAVAILABLE, "certificate revoked: 'CN=server'");
 }
 
+/* Who waits for the connection is told at the deadline why there was none. */
+REVOKED_TEST(a_call_that_waits_is_told_the_cause)
+{
+    make_authority("ca");
+    make_certificate("server", "ca");
+    make_certificate("client", "ca");
+    make_list("ca");
+    revoke("server", "ca", "-crldays 1");
+    serve_tls("server", "ca", true);
+    struct rpc_tls tls = tls_files("client", "ca");
+    tls.crl_file = in_folder("ca.crl");
+    struct rpc_channel *channel =
+        loopback_connect((struct rpc_channel_options){.tls = tls, .waits_for_ready = true});
+    CLEANUP(cancel_unrefp) struct cancel *cancel = cancel_new_child(NULL, 1000);
+    assert_error(call_ping(channel, "x", cancel, NULL), ERROR_DEADLINE_EXCEEDED,
+                 "certificate revoked: 'CN=server'");
+    rpc_channel_free(channel);
+    tls_files_done(&tls);
+}
+
 REVOKED_TEST(list_does_not_replace_the_check_of_the_name)
 {
     make_authority("ca");
