@@ -1,4 +1,5 @@
 /* The worker process: threads inside, no gRPC, no event loop. */
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -37,9 +38,19 @@ prepare_signals(struct cancel *cancel)
         pthread_detach(thread);
 }
 
+/* Buffers of some megabytes go back to the system when they are freed, instead of lying between
+ * small ones; and threads share what is small. */
+static void
+save_memory(void)
+{
+    mallopt(M_ARENA_MAX, 2);
+    mallopt(M_MMAP_THRESHOLD, 256 * 1024);
+}
+
 int
 job_main(int argc, char **argv)
 {
+    save_memory();
     /* Lives to the end of the process: the signals' thread uses it. */
     struct cancel *cancel = cancel_new(INT64_MAX);
     struct worker_output output = {.descriptor = STDOUT_FILENO, .cancel = cancel};

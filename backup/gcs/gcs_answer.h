@@ -30,6 +30,7 @@ struct gcs_answer {
     int64_t date_seconds; /* Date, since 1970; 0: not said */
     int64_t retry_after_ms;
     uint64_t sunk_bytes; /* of the body, handed to the request's sink */
+    int64_t silence_ms;  /* the longest time without a byte */
 };
 void gcs_answer_done(struct gcs_answer *answer);
 /* Forgets everything: a new answer begins. */

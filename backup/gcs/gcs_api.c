@@ -221,6 +221,8 @@ gcs_api_compose(struct gcs_client *client, const char *name, const char *upload_
     struct gcs_request request = {
         .method = "POST", .url = url, .body = body.data, .body_bytes = body.length_bytes};
     strv_add(&request.headers, "Content-Type: application/json");
+    for (size_t i = 0; i < source_count; i++)
+        request.work_bytes += sources[i].size_bytes;
     return gcs_client_call(client, &request, name, cancel, read_object, ret_object);
 }
 

@@ -5,6 +5,13 @@
 
 #define REQUEST_TIMEOUT_MS 600000
 #define STALL_MS 45000
+/* Of silence: as much as was usual lately, so many times; at least this share of all patience. */
+#define USUAL_TIMES 5
+#define LEAST_SHARE 150
+#define LEAST_MS 100
+#define FIRST_SHARE 16 /* when nothing is known yet */
+#define USUAL_FADES 32
+#define WORK_BYTES_PER_MS (64u << 10)
 
 struct gcs_client *
 gcs_client_new(const struct gcs_client_options *options)
@@ -54,6 +61,34 @@ give_back(struct gcs_client *client, struct gcs_http *http)
     pthread_mutex_unlock(&client->lock);
 }
 
+int64_t
+gcs_client_stall_ms(struct gcs_client *client, int failures, uint64_t work_bytes)
+{
+    pthread_mutex_lock(&client->lock);
+    int64_t usual_ms = client->usual_ms;
+    pthread_mutex_unlock(&client->lock);
+    int64_t least_ms = client->stall_ms / (usual_ms == 0 ? FIRST_SHARE : LEAST_SHARE) + 1;
+    if (least_ms < LEAST_MS)
+        least_ms = LEAST_MS;
+    int64_t stall_ms = usual_ms * USUAL_TIMES > least_ms ? usual_ms * USUAL_TIMES : least_ms;
+    stall_ms += (int64_t)(work_bytes / WORK_BYTES_PER_MS);
+    for (int i = 0; i < failures && stall_ms < client->stall_ms; i++)
+        stall_ms *= 2;
+    return stall_ms < client->stall_ms ? stall_ms : client->stall_ms;
+}
+
+/* The longest counts at once, and fades. */
+static void
+learn(struct gcs_client *client, int64_t silence_ms)
+{
+    pthread_mutex_lock(&client->lock);
+    int64_t faded_ms = client->usual_ms - (client->usual_ms + USUAL_FADES - 1) / USUAL_FADES;
+    client->usual_ms = silence_ms > faded_ms ? silence_ms : faded_ms;
+    if (client->usual_ms == 0)
+        client->usual_ms = 1;
+    pthread_mutex_unlock(&client->lock);
+}
+
 static struct error *
 run(struct gcs_client *client, struct gcs_http *http, const struct gcs_request *request,
     const char *header, struct cancel *cancel, struct gcs_answer *answer)
@@ -65,7 +100,7 @@ run(struct gcs_client *client, struct gcs_http *http, const struct gcs_request *
     if (header != NULL)
         strv_add(&own.headers, header);
     own.timeout_ms = REQUEST_TIMEOUT_MS;
-    own.stall_ms = client->stall_ms;
+    own.stall_ms = request->stall_ms > 0 ? request->stall_ms : client->stall_ms;
     return gcs_http_run(http, &own, cancel, answer);
 }
 
@@ -96,6 +131,7 @@ gcs_client_attempt(struct gcs_client *client, const struct gcs_request *request,
     if (ret_answer->status / 100 != 2 && ret_answer->status != 308)
         return gcs_answer_error(ret_answer, client->bucket, object);
     gcs_budget_succeeded(&client->budget);
+    learn(client, ret_answer->silence_ms);
     return NULL;
 }
 
@@ -106,7 +142,9 @@ gcs_client_call(struct gcs_client *client, const struct gcs_request *request, co
     struct gcs_retry retry = gcs_retry_begin(&client->budget);
     for (;;) {
         CLEANUP(gcs_answer_done) struct gcs_answer answer = {.status = 0};
-        struct error *error = gcs_client_attempt(client, request, object, false, cancel, &answer);
+        struct gcs_request own = *request;
+        own.stall_ms = gcs_client_stall_ms(client, retry.failures, request->work_bytes);
+        struct error *error = gcs_client_attempt(client, &own, object, false, cancel, &answer);
         if (error == NULL && answer.status == 308)
             error = gcs_answer_error(&answer, client->bucket, object);
         if (error == NULL)

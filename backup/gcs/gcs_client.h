@@ -18,6 +18,7 @@ struct gcs_client {
     struct gcs_token *token;
     struct gcs_budget budget;
     int64_t stall_ms;
+    int64_t usual_ms;  /* how long answers let wait lately; 0: none yet; under the lock */
     size_t part_bytes; /* what is carried at once: a large object's part, a piece that is read */
     pthread_mutex_t lock;
     struct gcs_http **idle;
@@ -26,6 +27,10 @@ struct gcs_client {
 struct gcs_client *gcs_client_new(const struct gcs_client_options *options);
 void gcs_client_free(struct gcs_client *client);
 
+/* How long a request may be silent that has failed so often, and for which the service has so many
+ * bytes to go through: soon given up and asked again where answers come quickly, and after each
+ * failure later, up to the storage's patience. For what may be done twice. */
+int64_t gcs_client_stall_ms(struct gcs_client *client, int failures, uint64_t work_bytes);
 /* One attempt. 2xx and 308 are success; other answers are gcs_answer_error's. A token that is not
  * accepted any more is replaced once: such a request has done nothing. `object`: for messages. */
 struct error *gcs_client_attempt(struct gcs_client *client, const struct gcs_request *request,

@@ -24,7 +24,7 @@ struct run {
     struct error *error; /* of a callback */
     CURL *easy;
     curl_off_t moved_bytes;
-    int64_t moved_ms;
+    int64_t moved_ms, longest_silence_ms;
     char text[CURL_ERROR_SIZE];
 };
 
@@ -101,6 +101,15 @@ on_body(char *data, size_t size, size_t count, void *user_data)
     return bytes;
 }
 
+static void
+end_silence(struct run *run)
+{
+    int64_t now = clock_monotonic_ms();
+    if (now - run->moved_ms > run->longest_silence_ms)
+        run->longest_silence_ms = now - run->moved_ms;
+    run->moved_ms = now;
+}
+
 static int
 on_progress(void *user_data, curl_off_t all_down, curl_off_t down, curl_off_t all_up, curl_off_t up)
 {
@@ -109,7 +118,7 @@ on_progress(void *user_data, curl_off_t all_down, curl_off_t down, curl_off_t al
     (void)all_up;
     if (down + up != run->moved_bytes) {
         run->moved_bytes = down + up;
-        run->moved_ms = clock_monotonic_ms();
+        end_silence(run);
     }
     return 0;
 }
@@ -253,6 +262,8 @@ gcs_http_run(struct gcs_http *http, const struct gcs_request *request, struct ca
     curl_multi_add_handle(http->multi, http->easy);
     struct error *error = drive(http, &run, cancel, &result);
     ret_answer->status = status_of(&run);
+    end_silence(&run);
+    ret_answer->silence_ms = run.longest_silence_ms;
     curl_multi_remove_handle(http->multi, http->easy);
     curl_easy_reset(http->easy); /* `run` ends here */
     curl_slist_free_all(headers);

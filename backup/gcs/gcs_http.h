@@ -23,8 +23,9 @@ struct gcs_request {
     void *sink_data;
     int sink_status;
     bool skips_proxy;
-    int64_t timeout_ms; /* of all of it */
-    int64_t stall_ms;   /* without a byte in either direction */
+    uint64_t work_bytes; /* that the server goes through before it answers */
+    int64_t timeout_ms;  /* of all of it */
+    int64_t stall_ms;    /* without a byte in either direction; of gcs_client: 0, its own */
 };
 void gcs_request_done(struct gcs_request *request);
 

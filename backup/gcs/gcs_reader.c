@@ -88,15 +88,19 @@ fill(const void *data, size_t size, void *sink_data)
 }
 
 static struct error *
-fetch_once(struct piece *piece, int64_t *ret_retry_after_ms)
+fetch_once(struct piece *piece, int failures, int64_t *ret_retry_after_ms)
 {
     struct gcs_reader *reader = piece->reader;
     CLEANUP(gcs_answer_done) struct gcs_answer answer = {.status = 0};
     piece->answer = &answer;
     piece->asked = piece->start + piece->filled;
     CLEANUP(gcs_request_done)
-    struct gcs_request request = {
-        .method = "GET", .url = reader->url, .sink = fill, .sink_data = piece, .sink_status = 206};
+    struct gcs_request request = {.method = "GET",
+                                  .url = reader->url,
+                                  .sink = fill,
+                                  .sink_data = piece,
+                                  .sink_status = 206,
+                                  .stall_ms = gcs_client_stall_ms(reader->client, failures, 0)};
     strv_addf(&request.headers, "Range: bytes=%" PRIu64 "-%" PRIu64, piece->asked,
               piece->start + piece->size - 1);
     struct error *error =
@@ -122,7 +126,7 @@ fetch(struct piece *piece)
     while (piece->filled < piece->size) {
         size_t before = piece->filled;
         int64_t retry_after_ms = 0;
-        struct error *error = fetch_once(piece, &retry_after_ms);
+        struct error *error = fetch_once(piece, retry.failures, &retry_after_ms);
         if (piece->filled > before)
             gcs_retry_progress(&retry);
         if (error != NULL)

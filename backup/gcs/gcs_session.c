@@ -64,12 +64,14 @@ take_stored(struct gcs_session *session, const struct window *window,
 /* One PUT: of what is left of the window, or of nothing, to ask what is there. *ret_is_finished:
  * the object is made. */
 static struct error *
-put(struct gcs_session *session, const struct window *window, bool asks, struct cancel *cancel,
-    int64_t *ret_retry_after_ms, bool *ret_is_finished, struct gcs_object *ret_object)
+put(struct gcs_session *session, const struct window *window, bool asks, int64_t stall_ms,
+    struct cancel *cancel, int64_t *ret_retry_after_ms, bool *ret_is_finished,
+    struct gcs_object *ret_object)
 {
     CLEANUP(gcs_answer_done) struct gcs_answer answer = {.status = 0};
     CLEANUP(gcs_request_done)
-    struct gcs_request request = {.method = "PUT", .url = session->uri, .body = ""};
+    struct gcs_request request = {
+        .method = "PUT", .url = session->uri, .body = "", .stall_ms = stall_ms};
     char total[24] = "*";
     if (window->is_last)
         snprintf(total, sizeof(total), "%" PRIu64, window->end);
@@ -110,8 +112,10 @@ gcs_session_send(struct gcs_session *session, const void *data, size_t size, boo
     while (!is_finished && (is_last || session->stored_bytes < window.end)) {
         uint64_t before = session->stored_bytes;
         int64_t retry_after_ms = 0;
-        struct error *error =
-            put(session, &window, asks, cancel, &retry_after_ms, &is_finished, ret_object);
+        int64_t stall_ms =
+            gcs_client_stall_ms(session->client, session->earlier_failures + retry.failures, 0);
+        struct error *error = put(session, &window, asks, stall_ms, cancel, &retry_after_ms,
+                                  &is_finished, ret_object);
         bool has_asked = asks && error == NULL;
         asks = false;
         if (session->stored_bytes > before)

@@ -12,6 +12,7 @@ struct gcs_session {
     const char *name; /* borrowed */
     char *uri;
     uint64_t stored_bytes; /* that the service has for sure */
+    int earlier_failures;  /* of sessions before it: it is given more time */
 };
 struct error *gcs_session_open(struct gcs_client *client, const char *name, const char *upload_id,
                                struct cancel *cancel,

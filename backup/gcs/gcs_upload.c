@@ -62,10 +62,11 @@ gcs_upload_check(struct gcs_client *client, const struct gcs_expected *expected,
 
 static struct error *
 send_session(struct gcs_client *client, const struct gcs_expected *expected, const void *data,
-             struct cancel *cancel, struct gcs_object *ret_object)
+             int failures, struct cancel *cancel, struct gcs_object *ret_object)
 {
     CLEANUP(gcs_session_freep) struct gcs_session *session = NULL;
     TRY(gcs_session_open(client, expected->name, expected->upload_id, cancel, &session));
+    session->earlier_failures = failures;
     struct error *error =
         gcs_session_send(session, data, expected->size_bytes, true, cancel, ret_object);
     if (error_is(error, ERROR_ABORTED)) /* all bytes are still here */
@@ -100,7 +101,7 @@ gcs_upload(struct gcs_client *client, const char *name, const char *upload_id, c
         struct error *error =
             size <= client->part_bytes / ONE_REQUEST_SHARE
                 ? gcs_api_insert(client, name, upload_id, data, size, cancel, &object)
-                : send_session(client, &expected, data, cancel, &object);
+                : send_session(client, &expected, data, retry.failures, cancel, &object);
         error = settle(client, &expected, error, &object, cancel);
         if (error == NULL) {
             *ret_object = object;

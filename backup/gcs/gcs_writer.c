@@ -11,6 +11,13 @@
 #define PARTS_OF_A_SIZE 512u
 #define FIRST_BUFFER_BYTES (64u << 10)
 
+/* Of the object: bytes that were sent (level 0), or parts that were composed (of the level below).
+ */
+struct part {
+    struct gcs_object object; /* named as soon as it is there; under the writer's lock */
+    unsigned level;
+};
+
 struct gcs_writer {
     struct gcs_client *client;
     struct gcs_lanes *lanes;
@@ -23,12 +30,12 @@ struct gcs_writer {
     uint64_t total_bytes;
     uint32_t crc32c;
     struct gcs_session *session;
-    size_t level; /* of composing; parts are of level 0 */
+    struct part **parts; /* in order; their levels never grow along the way */
+    size_t part_count, named_parts;
     /* What lanes tell, under the lock. */
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    struct gcs_object *parts; /* in order; a name as soon as the part is there */
-    size_t part_count, running;
+    size_t running;
     struct error *error;
 };
 
@@ -36,10 +43,10 @@ struct gcs_writer {
 struct errand {
     struct gcs_writer *writer;
     char *name;
-    size_t index;        /* among the parts that are made */
-    unsigned char *data; /* a part's bytes, with their memory; NULL: sources are composed */
+    struct part *part;
+    unsigned char *data; /* its bytes, with their memory; NULL: sources are composed */
     size_t size;
-    const struct gcs_object *sources;
+    struct gcs_object *sources; /* they go when they have served */
     size_t source_count;
 };
 
@@ -61,17 +68,13 @@ gcs_writer_new(struct gcs_client *client, struct gcs_lanes *lanes, const char *n
 }
 
 static void
-free_parts(struct gcs_object *parts, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        gcs_object_done(&parts[i]);
-    free(parts);
-}
-
-static void
 writer_free(struct gcs_writer *writer)
 {
-    free_parts(writer->parts, writer->part_count);
+    for (size_t i = 0; i < writer->part_count; i++) {
+        gcs_object_done(&writer->parts[i]->object);
+        free(writer->parts[i]);
+    }
+    free(writer->parts);
     gcs_session_free(writer->session);
     cancel_unref(writer->cancel);
     error_free(writer->error);
@@ -84,15 +87,30 @@ writer_free(struct gcs_writer *writer)
 
 /* ---- On a lane ---- */
 static struct error *
-compose(const struct errand *errand, struct gcs_object *ret_object)
+compose(struct errand *errand, struct gcs_object *ret_object)
 {
     const struct gcs_writer *writer = errand->writer;
     struct gcs_expected expected = {errand->name, writer->upload_id, 0, 0, true};
     /* Each source was checked, and so will be all of them together in the end. */
     for (size_t i = 0; i < errand->source_count; i++)
         expected.size_bytes += errand->sources[i].size_bytes;
-    return gcs_upload_compose(writer->client, &expected, errand->sources, errand->source_count,
-                              writer->cancel, ret_object);
+    TRY(gcs_upload_compose(writer->client, &expected, errand->sources, errand->source_count,
+                           writer->cancel, ret_object));
+    gcs_discard(writer->client, writer->lanes, errand->sources, errand->source_count);
+    errand->sources = NULL;
+    errand->source_count = 0;
+    return NULL;
+}
+
+static void
+errand_free(struct errand *errand)
+{
+    for (size_t i = 0; i < errand->source_count; i++)
+        gcs_object_done(&errand->sources[i]);
+    free(errand->sources);
+    free(errand->data);
+    free(errand->name);
+    free(errand);
 }
 
 static void
@@ -107,12 +125,12 @@ run(void *data)
                     ? compose(errand, &object)
                     : gcs_upload(writer->client, errand->name, writer->upload_id, errand->data,
                                  errand->size, writer->cancel, &object);
-    free(errand->data);
-    if (errand->data != NULL)
-        gcs_lanes_give(writer->lanes, errand->size);
+    gcs_lanes_give(writer->lanes, errand->size);
+    struct part *part = errand->part;
+    errand_free(errand);
     pthread_mutex_lock(&writer->lock);
     if (error == NULL)
-        writer->parts[errand->index] = object;
+        part->object = object;
     bool has_failed = error != NULL;
     writer->error = error_first(writer->error, error);
     writer->running--;
@@ -120,18 +138,17 @@ run(void *data)
         cancel_request(writer->cancel);
     pthread_cond_signal(&writer->changed);
     pthread_mutex_unlock(&writer->lock);
-    free(errand->name);
-    free(errand);
 }
 
 /* ---- On the writer's thread ---- */
+/* Takes what the errand owns. */
 static struct error *
-submit(struct gcs_writer *writer, struct errand errand)
+submit(struct gcs_writer *writer, const struct errand *take_errand)
 {
-    struct errand *own = xmemdup(&errand, sizeof(errand));
+    struct errand *own = xmemdup(take_errand, sizeof(*take_errand));
     own->writer = writer;
-    own->name = xasprintf("%s" GCS_PART_MARK "%s.%zu.%06zu", writer->name, writer->upload_id,
-                          writer->level, errand.index);
+    own->name = xasprintf("%s" GCS_PART_MARK "%s.%u.%06zu", writer->name, writer->upload_id,
+                          own->part->level, writer->named_parts++);
     pthread_mutex_lock(&writer->lock);
     writer->running++;
     pthread_mutex_unlock(&writer->lock);
@@ -141,8 +158,8 @@ submit(struct gcs_writer *writer, struct errand errand)
     pthread_mutex_lock(&writer->lock);
     writer->running--;
     pthread_mutex_unlock(&writer->lock);
-    free(own->name);
-    free(own);
+    gcs_lanes_give(writer->lanes, own->size);
+    errand_free(own);
     return error;
 }
 
@@ -165,26 +182,90 @@ join(struct gcs_writer *writer)
     pthread_mutex_unlock(&writer->lock);
 }
 
+/* ---- Folding: no more parts than one request composes ---- */
+/* The first and the number of those of one level. */
+static size_t
+find_level(const struct gcs_writer *writer, unsigned level, size_t *ret_first)
+{
+    size_t first = 0, count = 0;
+    while (first < writer->part_count && writer->parts[first]->level > level)
+        first++;
+    while (first + count < writer->part_count && writer->parts[first + count]->level == level)
+        count++;
+    *ret_first = first;
+    return count;
+}
+
+static bool
+are_there(struct gcs_writer *writer, size_t first, size_t count)
+{
+    bool are = true;
+    pthread_mutex_lock(&writer->lock);
+    for (size_t i = first; i < first + count; i++)
+        are = are && writer->parts[i]->object.name != NULL;
+    pthread_mutex_unlock(&writer->lock);
+    return are;
+}
+
+/* These parts, which are there, become one. */
+static struct error *
+fold(struct gcs_writer *writer, size_t first, size_t count)
+{
+    struct part **parts = writer->parts + first;
+    struct gcs_object *sources = xcalloc(count, sizeof(*sources));
+    for (size_t i = 0; i < count; i++)
+        sources[i] = parts[i]->object;
+    for (size_t i = 1; i < count; i++)
+        free(parts[i]);
+    parts[0]->object = (struct gcs_object){.name = NULL};
+    parts[0]->level++;
+    memmove(parts + 1, parts + count, (writer->part_count - first - count) * sizeof(*parts));
+    writer->part_count -= count - 1;
+    return submit(writer,
+                  &(struct errand){.part = parts[0], .sources = sources, .source_count = count});
+}
+
+/* Beside the sending, so that little is left to do in the end. */
+static struct error *
+fold_full_levels(struct gcs_writer *writer)
+{
+    size_t first, count;
+    for (unsigned level = 0; (count = find_level(writer, level, &first)) > 0 || first > 0;
+         level++) {
+        if (count > GCS_COMPOSE_MOST && are_there(writer, first, GCS_COMPOSE_MOST))
+            TRY(fold(writer, first, GCS_COMPOSE_MOST));
+    }
+    return NULL;
+}
+
+/* When no more come: as few as will do, of the lowest level that has some. */
+static struct error *
+fold_rest(struct gcs_writer *writer)
+{
+    size_t first, count, wanted = writer->part_count - GCS_COMPOSE_MOST + 1;
+    unsigned level = 0;
+    while ((count = find_level(writer, level, &first)) < 2)
+        level++;
+    count = count < GCS_COMPOSE_MOST ? count : GCS_COMPOSE_MOST;
+    TRY(fold(writer, first, count < wanted ? count : wanted));
+    join(writer);
+    return explain(writer, NULL);
+}
+
 static struct error *
 send_part(struct gcs_writer *writer)
 {
     TRY(explain(writer, gcs_lanes_take(writer->lanes, writer->used, writer->cancel)));
-    pthread_mutex_lock(&writer->lock);
-    size_t index = writer->part_count++;
-    writer->parts = xreallocarray(writer->parts, writer->part_count, sizeof(*writer->parts));
-    writer->parts[index] = (struct gcs_object){.name = NULL};
-    pthread_mutex_unlock(&writer->lock);
-    struct error *error = submit(
-        writer, (struct errand){.index = index, .data = writer->buffer, .size = writer->used});
-    if (error != NULL) {
-        gcs_lanes_give(writer->lanes, writer->used);
-        return error;
-    }
+    struct part *part = xcalloc(1, sizeof(*part));
+    writer->parts = xreallocarray(writer->parts, writer->part_count + 1, sizeof(struct part *));
+    writer->parts[writer->part_count++] = part;
+    const struct errand errand = {.part = part, .data = writer->buffer, .size = writer->used};
     writer->buffer = NULL;
     writer->used = writer->capacity = 0;
-    if (writer->part_count % PARTS_OF_A_SIZE == 0 && writer->part_bytes < PART_BYTES_MOST)
+    TRY(submit(writer, &errand));
+    if (writer->named_parts % PARTS_OF_A_SIZE == 0 && writer->part_bytes < PART_BYTES_MOST)
         writer->part_bytes *= 2;
-    return NULL;
+    return fold_full_levels(writer);
 }
 
 static struct error *
@@ -241,34 +322,6 @@ gcs_writer_add(struct gcs_writer *writer, const void *data, size_t size)
     return NULL;
 }
 
-/* Makes as few of them as one request takes; all that came before go when they are not needed. */
-static struct error *
-fold(struct gcs_writer *writer)
-{
-    size_t source_count = writer->part_count;
-    struct gcs_object *sources = writer->parts;
-    size_t count = (source_count + GCS_COMPOSE_MOST - 1) / GCS_COMPOSE_MOST;
-    struct error *error = NULL;
-    writer->level++;
-    writer->parts = xcalloc(count, sizeof(*writer->parts));
-    writer->part_count = count;
-    for (size_t i = 0; i < count && error == NULL; i++) {
-        size_t first = i * GCS_COMPOSE_MOST, left = source_count - first;
-        error =
-            submit(writer, (struct errand){.index = i,
-                                           .sources = sources + first,
-                                           .source_count =
-                                               left < GCS_COMPOSE_MOST ? left : GCS_COMPOSE_MOST});
-    }
-    join(writer);
-    error = explain(writer, error);
-    if (error == NULL)
-        gcs_discard(writer->client, writer->lanes, sources, source_count);
-    else
-        free_parts(sources, source_count);
-    return error;
-}
-
 static struct error *
 finish_parts(struct gcs_writer *writer, struct gcs_object *ret_object)
 {
@@ -279,12 +332,19 @@ finish_parts(struct gcs_writer *writer, struct gcs_object *ret_object)
     join(writer);
     TRY(explain(writer, NULL));
     while (writer->part_count > GCS_COMPOSE_MOST)
-        TRY(fold(writer));
-    TRY(gcs_upload_compose(writer->client, &expected, writer->parts, writer->part_count,
-                           writer->cancel, ret_object));
-    gcs_discard(writer->client, writer->lanes, writer->parts, writer->part_count);
-    writer->parts = NULL;
-    writer->part_count = 0;
+        TRY(fold_rest(writer));
+    struct gcs_object *sources = xcalloc(writer->part_count, sizeof(*sources));
+    for (size_t i = 0; i < writer->part_count; i++)
+        sources[i] = writer->parts[i]->object;
+    struct error *error = gcs_upload_compose(writer->client, &expected, sources, writer->part_count,
+                                             writer->cancel, ret_object);
+    if (error != NULL) {
+        free(sources);
+        return error;
+    }
+    for (size_t i = 0; i < writer->part_count; i++)
+        writer->parts[i]->object = (struct gcs_object){.name = NULL};
+    gcs_discard(writer->client, writer->lanes, sources, writer->part_count);
     return NULL;
 }
 

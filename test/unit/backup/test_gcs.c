@@ -274,15 +274,16 @@ Test(gcs, a_cancel_ends_a_stalled_upload_at_once, .init = open_noise, .fini = gc
 {
     const struct gcs_fault fault = {.op = GCS_OP_SEND, .count = 100, .kind = GCS_FAULT_STALL};
     struct cancel *cancel = cancel_new_child(NULL, 300);
+    struct storage *patient = gcs_open_storage("root", 600000, GCS_TEST_PART_BYTES);
     struct storage_writer *writer;
     gcs_server_add_fault(gcs_server, &fault);
-    cr_assert_null(
-        gcs_storage->interface->open_write(gcs_storage, cancel, "ks/0", "a", "0", &writer));
-    struct error *error = gcs_storage->interface->write(writer, noise, 100000);
+    cr_assert_null(patient->interface->open_write(patient, cancel, "ks/0", "a", "0", &writer));
+    struct error *error = patient->interface->write(writer, noise, 100000);
     if (error == NULL)
-        error = gcs_storage->interface->close_write(writer);
+        error = patient->interface->close_write(writer);
     else
-        gcs_storage->interface->abort_write(writer);
+        patient->interface->abort_write(writer);
     fixture_expect(error, ERROR_DEADLINE_EXCEEDED, "");
+    storage_freep(&patient);
     cancel_unref(cancel);
 }

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/base/clock.h"
+#include "backup/gcs/gcs_api.h"
 #include "gcs_fixture.h"
 
 #define SMALL_BYTES 1000u
@@ -239,9 +241,45 @@ Test(gcs_faults, a_very_large_object_is_composed_in_steps, .init = open_all, .fi
     cr_assert_null(interface->start(gcs_storage, NULL, "ks/0", "a"));
     cr_assert_null(gcs_write_object(gcs_storage, "a", "0", noise, sizeof(noise)));
     cr_assert_null(interface->put(gcs_storage, NULL, "ks/0", "a", "MANIFEST", "{}", 2));
-    cr_assert_eq(gcs_server_requests(gcs_server, GCS_OP_COMPOSE), 3);
+    cr_assert_eq(gcs_server_requests(gcs_server, GCS_OP_COMPOSE), 2);
     check_names("left", 2);
     cr_assert_null(gcs_read_object(gcs_storage, "a", "0", 0, UINT64_MAX, &bytes));
     cr_assert_eq(bytes.length_bytes, sizeof(noise));
     cr_assert_arr_eq(bytes.data, noise, sizeof(noise));
+}
+
+Test(gcs_faults, parts_beyond_a_thousand_are_composed_in_their_order, .init = open_all,
+     .fini = gcs_close)
+{
+    struct storage *storage = gcs_open_storage("root", 5000, 256);
+    CLEANUP(buffer_done) struct buffer bytes = BUFFER_INIT;
+    cr_assert_null(storage->interface->start(storage, NULL, "ks/0", "a"));
+    cr_assert_null(gcs_write_object(storage, "a", "0", noise, sizeof(noise)));
+    cr_assert_null(storage->interface->put(storage, NULL, "ks/0", "a", "MANIFEST", "{}", 2));
+    cr_assert_gt(gcs_server_requests(gcs_server, GCS_OP_COMPOSE), 1024 / GCS_COMPOSE_MOST);
+    check_names("left", 2);
+    storage_freep(&storage);
+    cr_assert_null(gcs_read_object(gcs_storage, "a", "0", 0, UINT64_MAX, &bytes));
+    cr_assert_eq(bytes.length_bytes, sizeof(noise));
+    cr_assert_arr_eq(bytes.data, noise, sizeof(noise));
+}
+
+Test(gcs_faults, a_silent_request_is_asked_again_soon_where_answers_come_quickly, .init = open_all,
+     .fini = gcs_close)
+{
+    struct storage *storage = gcs_open_storage("root", 60000, GCS_TEST_PART_BYTES);
+    cr_assert_null(storage->interface->start(storage, NULL, "ks/0", "a"));
+    for (unsigned op = GCS_OP_INSERT; op <= GCS_OP_COMPOSE; op++) {
+        const struct gcs_fault fault = {.op = (enum gcs_op)op, .nth = 1, .kind = GCS_FAULT_STALL};
+        gcs_server_add_fault(gcs_server, &fault);
+    }
+    int64_t start_ms = clock_monotonic_ms();
+    for (size_t i = 0; i < ARRAY_LENGTH(objects); i++)
+        cr_assert_null(gcs_write_object(storage, "a", objects[i].name, noise, objects[i].size));
+    cr_assert_null(gcs_write_object(storage, "a", "4", noise, DATA_BYTES));
+    cr_assert_null(storage->interface->put(storage, NULL, "ks/0", "a", "MANIFEST", "{}", 2));
+    cr_assert_gt(gcs_server_faults_met(gcs_server), 2);
+    cr_assert_lt(clock_monotonic_ms() - start_ms, 20000);
+    cr_assert_null(read_all(storage));
+    storage_freep(&storage);
 }
