@@ -38,7 +38,7 @@ LIBRARIES := $(foreach folder,$(FOLDERS),$(call lib_of,$(folder)))
 BINARY := $(OUT)/vtagent
 
 .PHONY: all setup help demo-docker sbom lint format check check-asan check-tsan check-integration check-interop test demo \
-    bench bench-vitess bench-backup bench-health check-fault fuzz-smoke coverage install clean proto
+    bench bench-vitess bench-backup bench-gcs bench-health check-fault fuzz-smoke coverage install clean proto
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -158,6 +158,8 @@ bench-backup: $(BINARY)  ## backup and restore side by side with Vitess's
 	@test/bench/run_backup
 bench-health: $(BINARY)  ## what health costs, and how soon it tells
 	@test/bench/run_health
+bench-gcs: $(BINARY)  ## the same in a bucket that is far away, with failing requests
+	@test/bench/run_gcs
 test:  ## installs what is missing, builds, runs every test
 	@test/run
 demo:  ## installs what is missing, builds, runs the story

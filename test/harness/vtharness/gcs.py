@@ -58,9 +58,11 @@ class FakeGcs:
 
 
 class GcsCluster(Cluster):
-    def __init__(self, run, flavor, **options):
+    """`bucket`: an emulator that runs already."""
+
+    def __init__(self, run, flavor, bucket=None, **options):
         super().__init__(run, flavor, **options)
-        self.gcs = FakeGcs(run)
+        self.gcs = bucket or FakeGcs(run)
         self.server_env.update(self.gcs.environment())
 
     def storage_flags(self):
