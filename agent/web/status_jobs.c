@@ -93,10 +93,14 @@ status_add_live_jobs(const struct pages_picture *picture, struct buffer *html)
 
 /* ---- Ended ---- */
 
+/* An empty shard's tablets find nothing to restore: that is no alarm. */
 static enum tone
-outcome_tone(enum job_state state)
+outcome_tone(const struct job_view *view)
 {
-    return state == JOB_DONE ? TONE_OK : state == JOB_FAILED ? TONE_BAD : TONE_IDLE;
+    if (view->state == JOB_DONE)
+        return TONE_OK;
+    bool is_alarm = view->state == JOB_FAILED && view->error_code != ERROR_NOT_FOUND;
+    return is_alarm ? TONE_BAD : TONE_IDLE;
 }
 
 static void
@@ -105,7 +109,7 @@ add_ended(const struct job_view *view, int64_t now_ns, struct buffer *html)
     char took[32];
     buffer_append_text(html, "<tr>");
     html_add(html, "<th scope=\"row\">", view->id, "</th><td class=\"state\">");
-    html_icon(html, tone_name(outcome_tone(view->state)));
+    html_icon(html, tone_name(outcome_tone(view)));
     html_add(html, "<span>", job_state_name(view->state), "");
     html_add(html, ", ", view->parameters, "");
     if (view->error[0] != '\0')

@@ -225,6 +225,18 @@ Test(status, a_running_job_has_a_bar_and_the_time_it_still_takes, .init = set_up
     has_not(unknown, " left</span>");
 }
 
+Test(status, nothing_to_restore_is_no_alarm, .init = set_up)
+{
+    picture->jobs.views[0] = (struct job_view){
+        .id = "restore-1", .kind = JOB_RESTORE, .state = JOB_FAILED, .error_code = ERROR_UNKNOWN};
+    picture->jobs.count = 1;
+    CLEANUP(freep) char *alarm = picture_html(picture);
+    cr_assert_eq(count(alarm, "class=\"icon bad\""), 1);
+    picture->jobs.views[0].error_code = ERROR_NOT_FOUND;
+    CLEANUP(freep) char *html = picture_html(picture);
+    cr_assert_eq(count(html, "class=\"icon bad\""), 0);
+}
+
 Test(status, backups_show_what_is_known_of_each, .init = set_up)
 {
     struct health_backups *backups = &picture->health.facts.backups;
