@@ -1,10 +1,11 @@
 """Backups in Google Cloud Storage, played by an emulator that is not ours, over TLS: what is stored has
 Vitess's names, comes back, and goes; what cannot be stored leaves mysqld in service."""
+import json
 import re
 
 import pytest
 
-from vtharness import gcs
+from vtharness import faults, gcs
 from vtharness.gcs import BUCKET, ROOT, GcsCluster
 from vtharness.wait import wait_for
 
@@ -61,6 +62,25 @@ def test_a_new_tablet_fills_itself_from_the_bucket(shard):
     assert tablet.rows("filler") == FILLER_MB * 1024
     sums = [other.sql("CHECKSUM TABLE filler", database=cluster.database) for other in (tablet, primary)]
     assert sums[0] == sums[1]
+
+
+def test_a_killed_backup_leaves_nothing_that_counts_and_nothing_for_long(shard):
+    cluster, primary, rdonly = shard
+    before = cluster.objects()
+    background, worker = faults.caught_in_the_middle(
+        rdonly, lambda: cluster.ctl("Backup", rdonly.alias, code=None),
+        until=lambda: any(".part." in name for name in cluster.objects()))
+    rdonly.agent.kill()
+    faults.kill(worker)
+    background.result()
+    left = set(cluster.objects()) - set(before)
+    assert left and not [name for name in left if name.endswith("/MANIFEST")], left
+    listed = json.loads(cluster.ctl("GetBackups", "--detailed", "--json", cluster.shard_name).out)["backups"]
+    assert {backup["name"] for backup in listed if backup["status"] != "INCOMPLETE"} == {
+        name.split("/")[0] for name in before}
+    rdonly.start_agent()
+    in_service(cluster, primary, rdonly)
+    wait_for(lambda: cluster.objects() == before, "what it left is removed", 60)
 
 
 def test_an_object_that_is_missing_is_found_before_anything_is_deleted(shard):

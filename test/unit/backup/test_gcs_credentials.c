@@ -181,6 +181,58 @@ Test(gcs_credentials, a_token_is_renewed_before_it_ends_and_after_it_was_revoked
                    "gives no token");
 }
 
+static void
+expect_count(size_t expected)
+{
+    struct strv names = {.items = NULL};
+    gcs_server_names(gcs_server, &names);
+    cr_assert_eq(names.count, expected);
+    strv_done(&names);
+}
+
+Test(gcs_credentials, a_token_that_is_revoked_during_an_upload_is_replaced_or_ends_it,
+     .init = gcs_open, .fini = gcs_close)
+{
+    struct gcs_server_settings settings = {.token = "one"};
+    const struct storage_interface *interface = gcs_storage->interface;
+    static uint8_t bytes[20 * GCS_TEST_PART_BYTES];
+    CLEANUP(buffer_done) struct buffer found = BUFFER_INIT;
+    struct storage_writer *writer;
+    gcs_server_set(gcs_server, &settings);
+    cr_assert_null(interface->start(gcs_storage, NULL, "ks/0", "a"));
+    cr_assert_null(interface->open_write(gcs_storage, NULL, "ks/0", "a", "0", &writer));
+    cr_assert_null(interface->write(writer, bytes, sizeof(bytes) / 2));
+    settings.token = "two";
+    gcs_server_set(gcs_server, &settings);
+    cr_assert_null(interface->write(writer, bytes, sizeof(bytes) / 2));
+    cr_assert_null(interface->close_write(writer));
+    cr_assert_null(gcs_read_object(gcs_storage, "a", "0", 0, UINT64_MAX, &found));
+    cr_assert_eq(found.length_bytes, sizeof(bytes));
+    /* And no new one is given: neither object nor MANIFEST; what is there goes later. */
+    cr_assert_null(interface->open_write(gcs_storage, NULL, "ks/0", "a", "1", &writer));
+    cr_assert_null(interface->write(writer, bytes, sizeof(bytes) / 2));
+    settings.token = "three";
+    settings.refuses_grant = true;
+    gcs_server_set(gcs_server, &settings);
+    struct error *error = interface->write(writer, bytes, sizeof(bytes) / 2);
+    if (error == NULL)
+        error = interface->close_write(writer);
+    else
+        interface->abort_write(writer);
+    fixture_expect(error, ERROR_UNAUTHENTICATED, "deleted or disabled");
+    fixture_expect(interface->put(gcs_storage, NULL, "ks/0", "a", "MANIFEST", "{}", 2),
+                   ERROR_UNAUTHENTICATED, "gives no token");
+    settings.refuses_grant = false;
+    gcs_server_set(gcs_server, &settings);
+    uint64_t size;
+    fixture_expect(interface->size(gcs_storage, NULL, "ks/0", "a", "MANIFEST", &size),
+                   ERROR_NOT_FOUND, "");
+    fixture_expect(interface->size(gcs_storage, NULL, "ks/0", "a", "1", &size), ERROR_NOT_FOUND,
+                   "");
+    cr_assert_null(interface->remove(gcs_storage, NULL, "ks/0", "a"));
+    expect_count(0);
+}
+
 Test(gcs_credentials, no_secret_is_in_a_message, .init = gcs_open, .fini = gcs_close)
 {
     CLEANUP(freep) char *key = make_key();
