@@ -13,7 +13,7 @@ from vtharness.cluster import shard_of
 from vtharness.faults import Background
 from vtharness.wait import wait_for
 
-RATE = "16M"  # bytes a second: a backup takes some seconds
+RATE = "8M"  # bytes a second: a backup takes some seconds
 
 
 @pytest.fixture(scope="module")
