@@ -51,7 +51,7 @@ struct config {
     int64_t compression_level, restore_concurrency, backup_concurrency;
     int64_t wait_for_backup_interval_ms;
     char *restore_timestamp, *backup_quiesce, *backup_prove, *backup_verify;
-    int64_t backup_chunk_bytes, backup_memory_bytes, backup_rate_bytes;
+    int64_t storage_timeout_ms, backup_chunk_bytes, backup_memory_bytes, backup_rate_bytes;
     bool backup_allows_corrupt, restore_delta;
     struct strv restore_engines;
     /* health and times */

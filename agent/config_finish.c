@@ -310,6 +310,7 @@ take_backup(struct config *config)
         .backup_concurrency = (int)config->backup_concurrency,
         .restore_concurrency = (int)config->restore_concurrency,
         .mysql_shutdown_timeout_ms = config->mysql_shutdown_timeout_ms,
+        .storage_timeout_ms = config->storage_timeout_ms,
         .restores_at_start = config->restores,
         .restores_delta = config->restore_delta,
         .quiesce = config->backup_quiesce,

@@ -136,6 +136,8 @@ const struct option_row config_option_rows[] = {
          "Bucket of the backups in Google Cloud Storage."),
     TEXT("gcs-backup-storage-root", gcs_root, NULL,
          "What the names of all their objects begin with."),
+    DURATION("storage-timeout", storage_timeout_ms, "2m",
+             "A backup storage that does not answer for so long fails the job; 0: never."),
     FLAG("backup-storage-compress", compresses, "true", "Compress backups."),
     TEXT("compression-engine-name", compression_engine, "pargzip",
          "pargzip, pgzip, zstd, lz4 or none."),

@@ -18,6 +18,7 @@ static const char usage[] =
     "usage: vtagent tablet FLAGS    the agent beside a server (flags of vttablet)\n"
     "       vtagent mysqld FLAGS    keeps mysqld running (flags of mysqlctld)\n"
     "       vtagent ctl VERB ...    commands of an operator (vtagent ctl help)\n"
+    "       vtagent doctor FLAGS    can backups be taken and kept? (flags of the agent, --json)\n"
     "       vtagent states          the tablet's states as a diagram\n"
     "       vtagent version | help\n"
     "'vtagent tablet --help' and 'vtagent mysqld --help' list the flags.\n";
@@ -55,9 +56,9 @@ struct face {
 };
 
 static const struct face words[] = {
-    {"tablet", tablet_main}, {"mysqld", supervisor_main}, {"job", job_main},
-    {"ctl", ctl_main},       {"states", states_main},     {"version", version_main},
-    {"help", help_main},     {"guard", guard_main},
+    {"tablet", tablet_main},   {"mysqld", supervisor_main}, {"job", job_main},
+    {"ctl", ctl_main},         {"doctor", doctor_main},     {"states", states_main},
+    {"version", version_main}, {"help", help_main},         {"guard", guard_main},
 };
 /* The names of the programs that we stand in for. */
 static const struct face programs[] = {
@@ -96,8 +97,9 @@ main(int argc, char **argv)
         return version_main(argc, argv);
     if (argv[1][0] == '-')
         return tablet_main(argc, argv);
-    fprintf(stderr,
-            "vtagent: '%s' is no command: use tablet, mysqld, ctl, states, version or help\n",
-            argv[1]);
+    fprintf(
+        stderr,
+        "vtagent: '%s' is no command: use tablet, mysqld, ctl, doctor, states, version or help\n",
+        argv[1]);
     return 2;
 }

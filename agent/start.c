@@ -14,7 +14,7 @@
 #define PATIENCE_MS 60000
 
 static const struct start_step steps[] = {
-    {"checking the backup storage", start_check_storage, 0, 0, true, false},
+    {"checking the backup storage", start_check_storage, 10000, 10000, true, false},
     {"answering an unfinished job", start_recover_job, 0, 10000, false, false},
     {"asking the topology for our record", start_check_record, 30000, 5000, true, true},
     {"asking the topology for the shard", start_take_shard, 30000, 5000, false, true},

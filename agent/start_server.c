@@ -6,7 +6,6 @@
 #include "agent/base/log.h"
 #include "agent/daemon_private.h"
 #include "agent/job/job.h"
-#include "backup/storage.h"
 
 #define COMPONENT "start"
 #define RESTORE_MARKER "restore_in_progress"
@@ -23,19 +22,16 @@ has_marker(const struct daemon *daemon)
 struct error *
 start_check_storage(struct daemon *daemon, struct cancel *cancel)
 {
-    (void)cancel;
     const struct tablet_backup_settings *settings = &daemon->config->backup;
     if (str_is_empty(settings->storage_implementation))
         return NULL;
-    struct storage_options options = {.implementation = settings->storage_implementation,
-                                      .file_root = settings->file_root,
-                                      .gcs_bucket = settings->gcs_bucket,
-                                      .gcs_root = settings->gcs_root};
-    CLEANUP(storage_freep) struct storage *storage = NULL;
-    struct error *error = storage_open(&options, !settings->restores_at_start, &storage);
-    if (error == NULL)
-        return NULL;
-    if (settings->restores_at_start)
+    struct error *error = job_open_storage(&daemon->context, !settings->restores_at_start, cancel);
+    if (error == NULL || cancel_is_requested(daemon->context.stop))
+        return error;
+    /* One that hangs may come back; the data here, if there is any, needs none. */
+    bool may_return =
+        error_is(error, ERROR_UNAVAILABLE) || error_is(error, ERROR_DEADLINE_EXCEEDED);
+    if (settings->restores_at_start && !may_return)
         return error_wrap(error, "--restore-from-backup");
     log_error_take(LOG_LEVEL_WARN, COMPONENT, error,
                    "backups will be refused until this is repaired");

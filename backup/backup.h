@@ -93,7 +93,11 @@ struct error *restore_choose(struct storage *storage, const char *keyspace, cons
                              int64_t not_after_ns, const char *server_version,
                              struct cancel *cancel, struct strv *ret_notes,
                              struct manifest **ret_manifest) ERROR_MUST_CHECK;
-/* The MANIFEST of one backup, as restore_choose returns it. */
+/* The MANIFEST of one backup, as restore_choose returns it. The second form waits for one that may
+ * be hidden from us by the cache of a mount (storage.h, hidden_ms). */
+struct error *restore_read(struct storage *storage, const char *keyspace, const char *shard,
+                           const char *name, struct cancel *cancel,
+                           struct manifest **ret_manifest) ERROR_MUST_CHECK;
 struct error *restore_open(struct storage *storage, const char *keyspace, const char *shard,
                            const char *name, struct cancel *cancel,
                            struct manifest **ret_manifest) ERROR_MUST_CHECK;

@@ -95,7 +95,7 @@ summarize(struct storage *storage, const char *keyspace, const char *shard, stru
     CLEANUP(freep) char *directory = xasprintf("%s/%s", keyspace, shard);
     CLEANUP(manifest_freep) struct manifest *manifest = NULL;
     read_name(summary);
-    struct error *error = restore_open(storage, keyspace, shard, summary->name, cancel, &manifest);
+    struct error *error = restore_read(storage, keyspace, shard, summary->name, cancel, &manifest);
     bool is_incomplete = error_is(error, ERROR_NOT_FOUND);
     if (error != NULL && !is_incomplete && !is_about_the_manifest(error))
         return error_wrap(error, "read the MANIFEST of backup '%s'", summary->name);

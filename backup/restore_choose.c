@@ -6,7 +6,7 @@
 #include "backup/manifest.h"
 
 struct error *
-restore_open(struct storage *storage, const char *keyspace, const char *shard, const char *name,
+restore_read(struct storage *storage, const char *keyspace, const char *shard, const char *name,
              struct cancel *cancel, struct manifest **ret_manifest)
 {
     CLEANUP(freep) char *directory = xasprintf("%s/%s", keyspace, shard);
@@ -19,6 +19,41 @@ restore_open(struct storage *storage, const char *keyspace, const char *shard, c
     str_replace(&manifest->shard, shard);
     *ret_manifest = manifest;
     return NULL;
+}
+
+#define LOOK_AGAIN_MS 500
+
+/* A backup that another machine has just completed may look incomplete from here. */
+static struct error *
+await_manifest(struct storage *storage, const char *keyspace, const char *shard, const char *name,
+               struct cancel *cancel, bool *ret_may_come)
+{
+    CLEANUP(freep) char *directory = xasprintf("%s/%s", keyspace, shard);
+    int64_t hidden_ms = 0;
+    *ret_may_come = false;
+    if (storage->interface->hidden_ms != NULL)
+        TRY(storage->interface->hidden_ms(storage, cancel, directory, name, &hidden_ms));
+    if (hidden_ms == 0)
+        return NULL;
+    *ret_may_come = true;
+    return cancel_sleep_ms(cancel, hidden_ms < LOOK_AGAIN_MS ? hidden_ms : LOOK_AGAIN_MS);
+}
+
+struct error *
+restore_open(struct storage *storage, const char *keyspace, const char *shard, const char *name,
+             struct cancel *cancel, struct manifest **ret_manifest)
+{
+    for (;;) {
+        bool may_come;
+        CLEANUP(error_freep)
+        struct error *error = restore_read(storage, keyspace, shard, name, cancel, ret_manifest);
+        if (error == NULL)
+            return NULL;
+        if (error_is(error, ERROR_NOT_FOUND))
+            TRY(await_manifest(storage, keyspace, shard, name, cancel, &may_come));
+        if (!error_is(error, ERROR_NOT_FOUND) || !may_come)
+            return error_copy(error);
+    }
 }
 
 /* An error that speaks of this one backup, not of the storage. */
@@ -78,7 +113,7 @@ try_backup(struct storage *storage, const char *keyspace, const char *shard, con
 {
     CLEANUP(manifest_freep) struct manifest *manifest = NULL;
     CLEANUP(error_freep)
-    struct error *error = restore_open(storage, keyspace, shard, name, cancel, &manifest);
+    struct error *error = restore_read(storage, keyspace, shard, name, cancel, &manifest);
     if (error != NULL && !is_about_the_backup(error)) {
         struct error *wrapped = error_wrap(error, "read the MANIFEST of backup '%s'", name);
         error = NULL;

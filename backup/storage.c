@@ -10,8 +10,10 @@ open_gcs(const struct storage_options *options, struct storage **ret_storage)
     if (str_is_empty(options->gcs_bucket))
         return error_new(ERROR_FAILED_PRECONDITION,
                          "backup storage 'gcs' needs --gcs-backup-storage-bucket");
-    const struct storage_gcs_options gcs = {
-        .bucket = options->gcs_bucket, .root = options->gcs_root == NULL ? "" : options->gcs_root};
+    const struct storage_gcs_options gcs = {.bucket = options->gcs_bucket,
+                                            .root =
+                                                options->gcs_root == NULL ? "" : options->gcs_root,
+                                            .patience_ms = options->watch.timeout_ms};
     return storage_gcs_new(&gcs, ret_storage);
 }
 
@@ -29,7 +31,7 @@ storage_open(const struct storage_options *options, bool wants_write, struct sto
     if (str_is_empty(options->file_root))
         return error_new(ERROR_FAILED_PRECONDITION,
                          "backup storage 'file' needs --file-backup-storage-root");
-    return storage_file_new(options->file_root, wants_write, ret_storage);
+    return storage_file_new(options->file_root, wants_write, &options->watch, ret_storage);
 }
 
 void

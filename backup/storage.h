@@ -12,6 +12,7 @@
 #include "agent/base/error.h"
 #include "agent/base/memory.h"
 
+struct check_table;
 struct storage;
 struct storage_writer;
 struct storage_reader;
@@ -52,23 +53,41 @@ struct storage_interface {
     void (*close_read)(struct storage_reader *);
     struct error *(*size)(struct storage *, struct cancel *, const char *directory,
                           const char *name, const char *object, uint64_t *ret_size); /* NOT_FOUND */
+    /* Optional. How much longer an object that another machine has added to this backup may be
+     * hidden from us; 0: it is not there. */
+    struct error *(*hidden_ms)(struct storage *, struct cancel *, const char *directory,
+                               const char *name, int64_t *ret_ms);
     /* MANIFEST first, then the rest. NOT_FOUND when there is no such backup. */
     struct error *(*remove)(struct storage *, struct cancel *, const char *directory,
                             const char *name);
-    /* May be NULL. Looks at everything that a backup will need, as far as the storage itself can
-     * know it, and leaves nothing behind; what an operator should know although it is no obstacle
-     * goes to ret_notes. */
-    struct error *(*check)(struct storage *, struct cancel *, const char *directory,
-                           struct strv *ret_notes);
+    /* A small object beside the backups of a directory, in nobody's list of them: written durably
+     * and new, read from where it is kept, deleted. */
+    struct error *(*probe_write)(struct storage *, struct cancel *, const char *directory,
+                                 const char *name, const void *data, size_t size);
+    struct error *(*probe_read)(struct storage *, struct cancel *, const char *directory,
+                                const char *name, size_t size, struct buffer *buffer);
+    struct error *(*probe_delete)(struct storage *, struct cancel *, const char *directory,
+                                  const char *name);
+    const struct check_table *checks; /* storage_check.h; the subject is a storage_subject */
     void (*free)(struct storage *);
 };
 struct storage {
     const struct storage_interface *interface;
 };
 
+/* How long one call to a storage may take. A file system's call cannot be ended: on_stuck is told
+ * once, on a thread of its own, that one waits for longer ("backup storage '/b' does not answer:
+ * …"); a service's is tried again for so long. 0: not watched; the service's default. */
+struct storage_watch {
+    int64_t timeout_ms;
+    struct cancel *cancel; /* once it has ended, less patience */
+    void (*on_stuck)(const char *text, void *data);
+    void *data;
+};
 /* Root must exist, be a folder and be writable when wants_write: FAILED_PRECONDITION with the uid.
- */
+ * watch NULL: none. */
 struct error *storage_file_new(const char *root, bool wants_write,
+                               const struct storage_watch *watch,
                                struct storage **ret_storage) ERROR_MUST_CHECK;
 /* For tests: a storage in memory that can be told to misbehave. Any thread. */
 struct storage *storage_memory_new(void);
@@ -99,6 +118,7 @@ struct error *storage_gcs_new(const struct storage_gcs_options *options,
 struct storage_options {
     const char *implementation; /* "file", "gcs" */
     const char *file_root, *gcs_bucket, *gcs_root;
+    struct storage_watch watch;
 };
 struct error *storage_open(const struct storage_options *options, bool wants_write,
                            struct storage **ret_storage) ERROR_MUST_CHECK;

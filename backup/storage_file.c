@@ -11,27 +11,30 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "agent/base/clock.h"
 #include "agent/base/file.h"
 #include "backup/manifest.h"
-#include "backup/storage.h"
+#include "backup/mount.h"
+#include "backup/mount_calls.h"
+#include "backup/storage_file.h"
 
 #define DIRECTORY_MODE 0770
 #define FILE_MODE 0660
 #define FLUSH_WINDOW_BYTES (8u << 20)
+#define CANCEL_PATIENCE_MS 3000
 
-struct storage_file {
-    struct storage base;
-    char *root;
-    atomic_uint temporary_count;
-};
+#define OWNER_NAME ".owner"
+
 struct storage_writer {
     struct cancel *cancel;
+    struct io_watch *watch;
     char *path;
     int descriptor;
     uint64_t written_bytes, flushed_bytes; /* flushed: on their way to the disk */
 };
 struct storage_reader {
     struct cancel *cancel;
+    struct io_watch *watch;
     char *path;
     int descriptor;
     uint64_t start, offset, end;
@@ -41,6 +44,12 @@ static struct storage_file *
 file_of(struct storage *storage)
 {
     return (struct storage_file *)storage;
+}
+
+static struct io_watch *
+watch_of(struct storage *storage)
+{
+    return file_of(storage)->watch;
 }
 
 static char *
@@ -53,23 +62,14 @@ path_of(struct storage *storage, const char *directory, const char *name, const 
     return xasprintf("%s/%s", file_of(storage)->root, directory);
 }
 
-/* Names the storage when it is full, so that nobody looks at the database's disk first. */
-static struct error *
-explain(struct error *take_error, int errno_value)
-{
-    if (errno_value == ENOSPC || errno_value == EDQUOT)
-        return error_wrap(take_error, "backup storage is full");
-    return take_error;
-}
-
 /* An unmounted root is an empty folder's parent, or nothing: it must not look like "no backups". */
 static struct error *
 check_root(struct storage *storage)
 {
     const char *root = file_of(storage)->root;
     struct stat status;
-    if (stat(root, &status) != 0)
-        return error_from_errno(errno, "backup storage '%s' is not there", root);
+    TRY(error_wrap(mount_stat(watch_of(storage), root, &status), "backup storage '%s' is not there",
+                   root));
     if (!S_ISDIR(status.st_mode))
         return error_new(ERROR_FAILED_PRECONDITION, "backup storage '%s' is not a folder", root);
     return NULL;
@@ -83,10 +83,12 @@ add_folder(struct storage *storage, const char *directory, const char *name, str
     struct stat status;
     if (name[0] == '.')
         return NULL;
-    if (stat(path, &status) != 0)
-        return errno == ENOENT ? NULL : error_from_errno(errno, "look at '%s'", path);
-    if (S_ISDIR(status.st_mode))
+    struct error *error = mount_stat(watch_of(storage), path, &status);
+    if (error == NULL && S_ISDIR(status.st_mode))
         strv_add(folders, name);
+    if (!error_is(error, ERROR_NOT_FOUND))
+        return error;
+    error_free(error);
     return NULL;
 }
 
@@ -99,7 +101,7 @@ storage_file_list(struct storage *storage, struct cancel *cancel, const char *di
     TRY(check_root(storage));
     CLEANUP(freep) char *path = path_of(storage, directory, NULL, NULL);
     CLEANUP(strv_done) struct strv all = {.items = NULL}, folders = {.items = NULL};
-    struct error *error = file_list(path, &all);
+    struct error *error = mount_list(watch_of(storage), path, &all);
     if (error_is(error, ERROR_NOT_FOUND)) {
         error_free(error);
         error = NULL;
@@ -112,6 +114,24 @@ storage_file_list(struct storage *storage, struct cancel *cancel, const char *di
     return NULL;
 }
 
+/* The folder may be there because our own request was sent twice, and another agent may have sent
+ * the same: whose it is, the file in it says. */
+static struct error *
+claim(struct storage *storage, const char *directory, const char *name, const char *path)
+{
+    CLEANUP(freep) char *owner = path_of(storage, directory, name, OWNER_NAME);
+    CLEANUP(strv_done) struct strv entries = {.items = NULL};
+    bool was_there = false;
+    int descriptor;
+    TRY(mount_make_folder(watch_of(storage), path, DIRECTORY_MODE, &was_there));
+    if (was_there)
+        TRY(mount_list(watch_of(storage), path, &entries));
+    if (entries.count > 0)
+        return error_new(ERROR_ALREADY_EXISTS, "create backup folder '%s': it exists", path);
+    TRY(mount_open(watch_of(storage), owner, O_WRONLY | O_CREAT | O_EXCL, FILE_MODE, &descriptor));
+    return mount_sync_and_close(watch_of(storage), owner, descriptor, 0);
+}
+
 static struct error *
 storage_file_start(struct storage *storage, struct cancel *cancel, const char *directory,
                    const char *name)
@@ -121,19 +141,17 @@ storage_file_start(struct storage *storage, struct cancel *cancel, const char *d
     TRY(check_root(storage));
     CLEANUP(freep) char *parent = path_of(storage, directory, NULL, NULL);
     CLEANUP(freep) char *path = path_of(storage, directory, name, NULL);
-    TRY(file_make_directories(parent, DIRECTORY_MODE));
-    if (mkdir(path, DIRECTORY_MODE) != 0) {
-        int value = errno;
-        return explain(error_from_errno(value, "create backup folder '%s'", path), value);
-    }
-    return file_sync_directory(parent);
+    TRY(mount_make_folders(watch_of(storage), parent, DIRECTORY_MODE));
+    TRY(claim(storage, directory, name, path));
+    return mount_sync_folder(watch_of(storage), parent);
 }
 
 static struct storage_writer *
-writer_new(struct cancel *cancel, char *take_path, int descriptor)
+writer_new(struct storage *storage, struct cancel *cancel, char *take_path, int descriptor)
 {
     struct storage_writer *writer = xcalloc(1, sizeof(*writer));
     writer->cancel = cancel_ref(cancel);
+    writer->watch = watch_of(storage);
     writer->descriptor = descriptor;
     writer->path = take_path;
     return writer;
@@ -143,15 +161,12 @@ static struct error *
 storage_file_open_write(struct storage *storage, struct cancel *cancel, const char *directory,
                         const char *name, const char *object, struct storage_writer **ret_writer)
 {
+    int descriptor;
     TRY(cancel_check(cancel));
     TRY(storage_check_names(directory, name, object));
     CLEANUP(freep) char *path = path_of(storage, directory, name, object);
-    int descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, FILE_MODE);
-    if (descriptor < 0) {
-        int value = errno;
-        return explain(error_from_errno(value, "create '%s'", path), value);
-    }
-    *ret_writer = writer_new(cancel, path, descriptor);
+    TRY(mount_open(watch_of(storage), path, O_WRONLY | O_CREAT | O_EXCL, FILE_MODE, &descriptor));
+    *ret_writer = writer_new(storage, cancel, path, descriptor);
     path = NULL;
     return NULL;
 }
@@ -177,11 +192,10 @@ storage_file_open_resume(struct storage *storage, struct cancel *cancel, const c
     TRY(cancel_check(cancel));
     TRY(storage_check_names(directory, name, object));
     CLEANUP(freep) char *path = path_of(storage, directory, name, object);
-    CLEANUP(closep) int descriptor = open(path, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
-    if (descriptor < 0)
-        return error_from_errno(errno, "open '%s'", path);
+    CLEANUP(closep) int descriptor = -1;
+    TRY(mount_open(watch_of(storage), path, O_WRONLY | O_NOFOLLOW, 0, &descriptor));
     TRY(cut_to(descriptor, path, length));
-    struct storage_writer *writer = writer_new(cancel, path, descriptor);
+    struct storage_writer *writer = writer_new(storage, cancel, path, descriptor);
     writer->written_bytes = writer->flushed_bytes = length;
     descriptor = -1;
     path = NULL;
@@ -204,6 +218,8 @@ bound_dirty_pages(struct storage_writer *writer)
 {
     if (writer->written_bytes - writer->flushed_bytes < FLUSH_WINDOW_BYTES)
         return;
+    struct io_call call;
+    io_watch_begin(writer->watch, &call, "flush", writer->path);
     off_t start = (off_t)writer->flushed_bytes;
     off_t size = (off_t)(writer->written_bytes - writer->flushed_bytes);
     (void)sync_file_range(writer->descriptor, start, size, SYNC_FILE_RANGE_WRITE);
@@ -213,6 +229,7 @@ bound_dirty_pages(struct storage_writer *writer)
                                   SYNC_FILE_RANGE_WAIT_AFTER);
         (void)posix_fadvise(writer->descriptor, 0, start, POSIX_FADV_DONTNEED);
     }
+    io_watch_end(writer->watch, &call);
     writer->flushed_bytes = writer->written_bytes;
 }
 
@@ -220,10 +237,7 @@ static struct error *
 storage_file_write(struct storage_writer *writer, const void *data, size_t size)
 {
     TRY(cancel_check(writer->cancel));
-    struct error *error = file_write_all(writer->descriptor, data, size, writer->path);
-    if (error_is(error, ERROR_RESOURCE_EXHAUSTED))
-        return error_wrap(error, "backup storage is full");
-    TRY(error);
+    TRY(mount_write(writer->watch, writer->path, writer->descriptor, data, size));
     writer->written_bytes += size;
     bound_dirty_pages(writer);
     return NULL;
@@ -232,17 +246,10 @@ storage_file_write(struct storage_writer *writer, const void *data, size_t size)
 static struct error *
 storage_file_close_write(struct storage_writer *writer)
 {
-    struct error *error = NULL;
-    if (fsync(writer->descriptor) != 0) {
-        int value = errno;
-        error = explain(error_from_errno(value, "sync '%s'", writer->path), value);
-    }
-    if (close(writer->descriptor) != 0 && error == NULL) { /* NFS reports a full disk only here */
-        int value = errno;
-        error = explain(error_from_errno(value, "close '%s'", writer->path), value);
-    }
+    struct error *error = mount_sync_and_close(writer->watch, writer->path, writer->descriptor,
+                                               writer->written_bytes);
     if (error != NULL)
-        unlink(writer->path);
+        error = error_first(error, mount_remove(writer->watch, writer->path));
     writer_free(writer);
     return error;
 }
@@ -250,32 +257,9 @@ storage_file_close_write(struct storage_writer *writer)
 static void
 storage_file_abort_write(struct storage_writer *writer)
 {
-    close(writer->descriptor);
-    unlink(writer->path);
+    mount_close(writer->watch, writer->path, writer->descriptor);
+    error_free(mount_remove(writer->watch, writer->path));
     writer_free(writer);
-}
-
-/* Gives the temporary file its name unless that exists. Not every file system knows both ways. */
-static struct error *
-publish(const char *temporary, const char *path)
-{
-    if (renameat2(AT_FDCWD, temporary, AT_FDCWD, path, RENAME_NOREPLACE) == 0)
-        return NULL;
-    if (errno == EINVAL || errno == ENOSYS) {
-        if (link(temporary, path) == 0) {
-            unlink(temporary);
-            return NULL;
-        }
-        if (errno == EPERM || errno == EOPNOTSUPP || errno == EMLINK) {
-            if (access(path, F_OK) == 0)
-                errno = EEXIST;
-            else if (rename(temporary, path) == 0)
-                return NULL;
-        }
-    }
-    int value = errno;
-    unlink(temporary);
-    return explain(error_from_errno(value, "create '%s'", path), value);
 }
 
 static struct error *
@@ -289,7 +273,7 @@ storage_file_put(struct storage *storage, struct cancel *cancel, const char *dir
     char *temporary_name = xasprintf(".%s.%d.%u.tmp", object, (int)getpid(),
                                      atomic_fetch_add(&file_of(storage)->temporary_count, 1));
     /* What was written before must be there before this name is. */
-    TRY(file_sync_directory(folder));
+    TRY(mount_sync_folder(watch_of(storage), folder));
     struct storage_writer *writer;
     TRY(storage_file_open_write(storage, cancel, directory, name, temporary_name, &writer));
     CLEANUP(freep) char *temporary = xstrdup(writer->path);
@@ -299,8 +283,14 @@ storage_file_put(struct storage *storage, struct cancel *cancel, const char *dir
         return error;
     }
     TRY(storage_file_close_write(writer));
-    TRY(publish(temporary, path));
-    return file_sync_directory(folder);
+    TRY(mount_publish(watch_of(storage), temporary, path));
+    TRY(mount_sync_folder(watch_of(storage), folder));
+    if (strcmp(object, MANIFEST_NAME) != 0)
+        return NULL;
+    /* Complete: the claim has served, and does no harm where it cannot go. */
+    CLEANUP(freep) char *owner = path_of(storage, directory, name, OWNER_NAME);
+    error_free(mount_remove(watch_of(storage), owner));
+    return NULL;
 }
 
 static struct error *
@@ -311,12 +301,12 @@ storage_file_open_range(struct storage *storage, struct cancel *cancel, const ch
     TRY(cancel_check(cancel));
     TRY(storage_check_names(directory, name, object));
     CLEANUP(freep) char *path = path_of(storage, directory, name, object);
-    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
-    if (descriptor < 0)
-        return error_from_errno(errno, "open '%s'", path);
+    int descriptor;
+    TRY(mount_open(watch_of(storage), path, O_RDONLY, 0, &descriptor));
     (void)posix_fadvise(descriptor, 0, 0, POSIX_FADV_SEQUENTIAL);
     struct storage_reader *reader = xcalloc(1, sizeof(*reader));
     reader->cancel = cancel_ref(cancel);
+    reader->watch = watch_of(storage);
     reader->descriptor = descriptor;
     reader->path = path;
     reader->start = reader->offset = offset;
@@ -339,14 +329,9 @@ storage_file_read(struct storage_reader *reader, void *data, size_t size, size_t
 {
     TRY(cancel_check(reader->cancel));
     uint64_t left = reader->end - reader->offset;
-    ssize_t count;
-    do
-        count = pread(reader->descriptor, data, size < left ? size : left, (off_t)reader->offset);
-    while (count < 0 && errno == EINTR);
-    if (count < 0)
-        return error_from_errno(errno, "read '%s'", reader->path);
-    reader->offset += (uint64_t)count;
-    *ret_size = (size_t)count;
+    TRY(mount_read(reader->watch, reader->path, &reader->descriptor, data,
+                   size < left ? size : left, (off_t)reader->offset, ret_size));
+    reader->offset += *ret_size;
     return NULL;
 }
 
@@ -355,7 +340,7 @@ storage_file_close_read(struct storage_reader *reader)
 {
     (void)posix_fadvise(reader->descriptor, (off_t)reader->start,
                         (off_t)(reader->offset - reader->start), POSIX_FADV_DONTNEED);
-    close(reader->descriptor);
+    mount_close(reader->watch, reader->path, reader->descriptor);
     cancel_unref(reader->cancel);
     free(reader->path);
     free(reader);
@@ -369,11 +354,31 @@ storage_file_size(struct storage *storage, struct cancel *cancel, const char *di
     TRY(storage_check_names(directory, name, object));
     CLEANUP(freep) char *path = path_of(storage, directory, name, object);
     struct stat status;
-    if (stat(path, &status) != 0)
-        return error_from_errno(errno, "look at '%s'", path);
+    TRY(mount_stat(watch_of(storage), path, &status));
     if (!S_ISREG(status.st_mode))
         return error_new(ERROR_DATA_LOSS, "'%s' is not a file", path);
     *ret_size = (uint64_t)status.st_size;
+    return NULL;
+}
+
+/* Names are believed to be missing for as long as the folder's attributes are cached. Who writes a
+ * backup still has its claim there. */
+static struct error *
+storage_file_hidden_ms(struct storage *storage, struct cancel *cancel, const char *directory,
+                       const char *name, int64_t *ret_ms)
+{
+    CLEANUP(mount_done) struct mount mount = {.folder = NULL};
+    CLEANUP(freep) char *folder = path_of(storage, directory, name, NULL);
+    CLEANUP(strv_done) struct strv objects = {.items = NULL};
+    struct stat status;
+    TRY(cancel_check(cancel));
+    TRY(mount_find(file_of(storage)->root, &mount));
+    TRY(mount_stat(watch_of(storage), folder, &status));
+    TRY(mount_list(watch_of(storage), folder, &objects));
+    int64_t cache_ms = mount_cache_ms(&mount);
+    int64_t age_ms = clock_wall_ns() / 1000000 - (int64_t)status.st_mtime * 1000;
+    bool is_written = objects.count == 0 || strv_contains(&objects, OWNER_NAME);
+    *ret_ms = is_written || age_ms >= cache_ms ? 0 : cache_ms - (age_ms > 0 ? age_ms : 0);
     return NULL;
 }
 
@@ -386,18 +391,24 @@ storage_file_remove(struct storage *storage, struct cancel *cancel, const char *
     CLEANUP(freep) char *parent = path_of(storage, directory, NULL, NULL);
     CLEANUP(freep) char *path = path_of(storage, directory, name, NULL);
     CLEANUP(freep) char *manifest = path_of(storage, directory, name, MANIFEST_NAME);
-    if (!file_exists(path))
+    struct stat status;
+    struct error *error = mount_stat(watch_of(storage), path, &status);
+    if (error_is(error, ERROR_NOT_FOUND)) {
+        error_free(error);
         return error_new(ERROR_NOT_FOUND, "backup '%s' does not exist in '%s'", name, directory);
+    }
+    TRY(error);
     /* Without its MANIFEST a half-removed backup is an incomplete one, not a broken one. */
-    TRY(file_remove(manifest));
-    TRY(file_sync_directory(path));
-    TRY(file_remove_tree(path));
-    return file_sync_directory(parent);
+    TRY(mount_remove(watch_of(storage), manifest));
+    TRY(mount_sync_folder(watch_of(storage), path));
+    TRY(mount_remove_folder(watch_of(storage), path));
+    return mount_sync_folder(watch_of(storage), parent);
 }
 
 static void
 storage_file_free(struct storage *storage)
 {
+    io_watch_free(watch_of(storage));
     free(file_of(storage)->root);
     free(storage);
 }
@@ -417,12 +428,50 @@ static const struct storage_interface storage_file_interface = {
     .read = storage_file_read,
     .close_read = storage_file_close_read,
     .size = storage_file_size,
+    .hidden_ms = storage_file_hidden_ms,
     .remove = storage_file_remove,
+    .probe_write = storage_file_probe_write,
+    .probe_read = storage_file_probe_read,
+    .probe_delete = storage_file_probe_delete,
+    .checks = &storage_file_checks,
     .free = storage_file_free,
 };
 
+static struct error *
+start_watch(struct storage_file *storage, const struct storage_watch *watch)
+{
+    if (watch == NULL || watch->timeout_ms <= 0 || watch->on_stuck == NULL)
+        return NULL;
+    const struct io_watch_options options = {.name = storage->root,
+                                             .timeout_ms = watch->timeout_ms,
+                                             .cancel = watch->cancel,
+                                             .cancel_ms = CANCEL_PATIENCE_MS,
+                                             .on_stuck = watch->on_stuck,
+                                             .data = watch->data};
+    return io_watch_new(&options, &storage->watch);
+}
+
+static struct error *
+check_access(struct storage *storage, bool wants_write)
+{
+    const char *root = file_of(storage)->root;
+    struct io_call call;
+    TRY(check_root(storage));
+    io_watch_begin(watch_of(storage), &call, "look at", root);
+    int result =
+        faccessat(AT_FDCWD, root, wants_write ? R_OK | W_OK | X_OK : R_OK | X_OK, AT_EACCESS);
+    io_watch_end(watch_of(storage), &call);
+    if (result == 0)
+        return NULL;
+    return error_wrap(
+        mount_error(watch_of(storage), errno, wants_write ? "write to" : "read", root),
+        "backup storage '%s' is not %s for uid %d", root, wants_write ? "writable" : "readable",
+        (int)geteuid());
+}
+
 struct error *
-storage_file_new(const char *root, bool wants_write, struct storage **ret_storage)
+storage_file_new(const char *root, bool wants_write, const struct storage_watch *watch,
+                 struct storage **ret_storage)
 {
     if (root[0] != '/')
         return error_new(ERROR_INVALID_ARGUMENT, "backup storage root '%s' is not an absolute path",
@@ -430,15 +479,13 @@ storage_file_new(const char *root, bool wants_write, struct storage **ret_storag
     struct storage_file *storage = xcalloc(1, sizeof(*storage));
     storage->base.interface = &storage_file_interface;
     storage->root = xstrdup(root);
-    struct error *error = check_root(&storage->base);
-    if (error == NULL &&
-        faccessat(AT_FDCWD, root, wants_write ? R_OK | W_OK | X_OK : R_OK | X_OK, AT_EACCESS) != 0)
-        error = error_new(ERROR_FAILED_PRECONDITION, "backup storage '%s' is not %s for uid %d: %s",
-                          root, wants_write ? "writable" : "readable", (int)geteuid(),
-                          strerrordesc_np(errno));
+    struct error *error = start_watch(storage, watch);
+    if (error == NULL)
+        error = check_access(&storage->base, wants_write);
     if (error != NULL) {
         storage_free(&storage->base);
-        error->code = ERROR_FAILED_PRECONDITION;
+        if (error->code != ERROR_UNAVAILABLE)
+            error->code = ERROR_FAILED_PRECONDITION;
         return error;
     }
     *ret_storage = &storage->base;

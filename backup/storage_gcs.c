@@ -356,6 +356,9 @@ const struct storage_interface storage_gcs_interface = {
     .close_read = storage_gcs_close_read,
     .size = storage_gcs_size,
     .remove = storage_gcs_remove,
-    .check = storage_gcs_check,
+    .probe_write = storage_gcs_probe_write,
+    .probe_read = storage_gcs_probe_read,
+    .probe_delete = storage_gcs_probe_delete,
+    .checks = &storage_gcs_checks,
     .free = storage_gcs_free,
 };

@@ -18,8 +18,15 @@ struct storage_gcs {
 };
 
 extern const struct storage_interface storage_gcs_interface;
-/* ---- storage_gcs_check.c ---- */
-struct error *storage_gcs_check(struct storage *storage, struct cancel *cancel,
-                                const char *directory, struct strv *ret_notes) ERROR_MUST_CHECK;
+/* storage_gcs_check.c */
+extern const struct check_table storage_gcs_checks;
+struct error *storage_gcs_probe_write(struct storage *storage, struct cancel *cancel,
+                                      const char *directory, const char *name, const void *data,
+                                      size_t size) ERROR_MUST_CHECK;
+struct error *storage_gcs_probe_read(struct storage *storage, struct cancel *cancel,
+                                     const char *directory, const char *name, size_t size,
+                                     struct buffer *buffer) ERROR_MUST_CHECK;
+struct error *storage_gcs_probe_delete(struct storage *storage, struct cancel *cancel,
+                                       const char *directory, const char *name) ERROR_MUST_CHECK;
 
 #endif

@@ -47,6 +47,7 @@ code_of_errno(int value)
     case ECONNREFUSED:
     case ECONNRESET:
     case EAGAIN:
+    case ESTALE:
         return ERROR_UNAVAILABLE;
     case ETIMEDOUT:
         return ERROR_DEADLINE_EXCEEDED;

@@ -5,6 +5,11 @@
 #include "agent/ctl/session.h"
 #include "backup/list.h"
 
+/* storage_child.c: from here on a child does the verb; returns in the child, and where there is to
+ * be none. */
+struct error *storage_child_run(struct ctl *ctl) ERROR_MUST_CHECK;
+/* Says what the storage does not answer, and ends the command. */
+void storage_child_end_stuck(const char *text, void *data);
 struct error *backup_open_storage(struct ctl *ctl, bool wants_write,
                                   struct storage **ret_storage) ERROR_MUST_CHECK;
 

@@ -257,8 +257,16 @@ backup_open_storage(struct ctl *ctl, bool wants_write, struct storage **ret_stor
     if (strcmp(options->storage_implementation, "gcs") == 0 &&
         str_is_empty(options->storage_gcs_bucket))
         return ctl_wrong_use(ctl, "expected --gcs-backup-storage-bucket");
-    struct storage_options storage = {options->storage_implementation, options->storage_file_root,
-                                      options->storage_gcs_bucket, options->storage_gcs_root};
+    struct storage_options storage = {.implementation = options->storage_implementation,
+                                      .file_root = options->storage_file_root,
+                                      .gcs_bucket = options->storage_gcs_bucket,
+                                      .gcs_root = options->storage_gcs_root,
+                                      .watch = {.timeout_ms = options->storage_timeout_ms,
+                                                .cancel = ctl->cancel,
+                                                .on_stuck = storage_child_end_stuck,
+                                                .data = ctl}};
+    if (strcmp(options->storage_implementation, "file") == 0)
+        TRY(storage_child_run(ctl));
     return storage_open(&storage, wants_write, ret_storage);
 }
 

@@ -181,7 +181,7 @@ int
 ctl_main(int argc, char **argv)
 {
     log_init(LOG_LEVEL_WARN, LOG_FORMAT_AUTO);
-    struct ctl ctl = {.out = stdout, .err = stderr};
+    struct ctl ctl = {.out = stdout, .err = stderr, .may_have_child = true};
     pthread_mutex_init(&ctl.output_mutex, NULL);
     const struct ctl_verb *verb = NULL;
     struct error *error = ctl_parse(&ctl, argc, argv, &verb);

@@ -93,15 +93,31 @@ add_job_row(struct table *table, const char *alias, const Vtagent__Job *job)
 }
 
 static void
+add_stuck_row(struct table *table, const char *alias, const Vtagent__StuckWorker *worker)
+{
+    CLEANUP(freep) char *name = xasprintf("worker %d", worker->pid);
+    CLEANUP(freep) char *since = time_text(worker->since);
+    table_add(table, alias, name, "stuck", "", "", "", "", since, "", "", "", worker->text, NULL);
+}
+
+static void
+add_rows(struct table *table, const char *alias, const Vtagent__JobsResponse *jobs)
+{
+    for (size_t i = 0; i < jobs->n_stuck_workers; i++)
+        add_stuck_row(table, alias, jobs->stuck_workers[i]);
+    for (size_t i = 0; i < jobs->n_jobs; i++)
+        add_job_row(table, alias, jobs->jobs[i]);
+}
+
+static void
 print_jobs(const struct asking *asking)
 {
     CLEANUP(table_done) struct table table = {0};
     table_add(&table, "TABLET", "JOB", "STATE", "PHASE", "DONE", "SPEED", "LEFT", "START", "END",
               "BACKUP", "PARAMETERS", "ERROR", NULL);
     for (size_t i = 0; i < asking->tablets.count; i++) {
-        const Vtagent__JobsResponse *jobs = asking->answers[i].jobs;
-        for (size_t k = 0; jobs != NULL && k < jobs->n_jobs; k++)
-            add_job_row(&table, alias_text_of(asking->tablets.items[i]).text, jobs->jobs[k]);
+        if (asking->answers[i].jobs != NULL)
+            add_rows(&table, alias_text_of(asking->tablets.items[i]).text, asking->answers[i].jobs);
     }
     table_print(&table, asking->ctl->out);
 }

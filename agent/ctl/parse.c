@@ -35,6 +35,8 @@ static const struct option_row global_rows[] = {
            "where backups are: file or gcs"),
     GLOBAL("file-backup-storage-root", OPTION_TEXT, storage_file_root, NULL,
            "folder of the backups"),
+    GLOBAL("storage-timeout", OPTION_DURATION, storage_timeout_ms, "2m",
+           "a storage that does not answer for so long fails the command; 0: never"),
     GLOBAL("gcs-backup-storage-bucket", OPTION_TEXT, storage_gcs_bucket, NULL,
            "bucket of the backups in Google Cloud Storage"),
     GLOBAL("gcs-backup-storage-root", OPTION_TEXT, storage_gcs_root, NULL,

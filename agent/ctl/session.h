@@ -20,6 +20,7 @@ struct ctl_options {
     char *tablet_tls_cert, *tablet_tls_key, *tablet_tls_ca, *tablet_tls_crl;
     char *tablet_tls_server_name;
     char *tablet_auth_file;
+    int64_t storage_timeout_ms;
     char *storage_implementation, *storage_file_root, *storage_gcs_bucket, *storage_gcs_root;
     int64_t action_timeout_ms, remote_timeout_ms;
     bool wants_json, is_quiet, wants_help;
@@ -48,6 +49,7 @@ struct ctl {
     struct tm_client *client;
     struct cancel *cancel; /* ends at the action's timeout and at SIGINT */
     FILE *out, *err;
+    bool may_have_child;          /* a process of its own, which a hanging mount may keep */
     bool is_wrong_use;            /* the error to come is about how the verb was written */
     pthread_mutex_t output_mutex; /* notes come from several threads */
     /* How tablets are called; tests put their own here. */

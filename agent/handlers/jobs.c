@@ -70,6 +70,16 @@ job_message(const struct job_view *view)
     return job;
 }
 
+static Vtagent__StuckWorker *
+stuck_message(const struct job_stray *stray)
+{
+    Vtagent__StuckWorker *worker = message_new(&vtagent__stuck_worker__descriptor);
+    worker->pid = stray->pid;
+    worker->since = message_time(stray->since_ns);
+    worker->text = message_text(stray->text);
+    return worker;
+}
+
 HANDLER(handle_jobs)
 {
     (void)request;
@@ -78,6 +88,9 @@ HANDLER(handle_jobs)
     job_registry_read(call->context->jobs, &summary);
     for (size_t i = 0; i < summary.count; i++)
         message_append(&out->n_jobs, &out->jobs, job_message(&summary.views[i]));
+    for (size_t i = 0; i < summary.stray_count; i++)
+        message_append(&out->n_stuck_workers, &out->stuck_workers,
+                       stuck_message(&summary.strays[i]));
     return NULL;
 }
 

@@ -57,6 +57,7 @@ health_cause_name(enum health_cause cause)
         [HEALTH_SEMI_SYNC] = "semi-sync",
         [HEALTH_MEMORY] = "memory",
         [HEALTH_TOPOLOGY] = "topology",
+        [HEALTH_STORAGE] = "backup-storage",
     };
     return names[cause];
 }
@@ -454,6 +455,17 @@ judge_topology(struct judge *judge)
                 health_duration(age_ms(judge, published->failing_since_ms), age), published->error);
 }
 
+static void
+judge_storage(struct judge *judge)
+{
+    const struct health_storage *storage = &judge->facts->storage;
+    int64_t age_s = (judge->input->now_ns - storage->stuck_since_ns) / 1000000000;
+    if (storage->stuck_count != 0)
+        add_problem(judge, HEALTH_STORAGE, WARNING, SURE,
+                    "%zu job workers hang in the backup storage for %" PRId64 " s: %.120s",
+                    storage->stuck_count, age_s, storage->text);
+}
+
 /* ---- All ---- */
 
 static void
@@ -484,4 +496,5 @@ health_judge(const struct health_input *input, struct health_lag_memory *memory,
         judge_role(&judge);
     judge_memory(&judge);
     judge_topology(&judge);
+    judge_storage(&judge);
 }

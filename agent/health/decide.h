@@ -32,6 +32,7 @@ enum health_cause {
     HEALTH_SEMI_SYNC,
     HEALTH_MEMORY,
     HEALTH_TOPOLOGY,
+    HEALTH_STORAGE,
     HEALTH_CAUSE_COUNT
 };
 /* "disk-full": for metrics and documents. */

@@ -4,6 +4,7 @@
 #define VTAGENT_HEALTH_FACTS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "replication/status.h"
@@ -108,6 +109,13 @@ struct health_backups {
     size_t count;
 };
 
+/* Workers that were killed and do not end: the backup storage hangs. */
+struct health_storage {
+    size_t stuck_count;
+    int64_t stuck_since_ns; /* wall clock; of the first */
+    char text[HEALTH_TEXT];
+};
+
 /* Our document in the topology. */
 struct health_published {
     int64_t written_ms;
@@ -126,6 +134,7 @@ struct health_facts {
     struct health_clock clock;
     struct health_certificate certificate;
     struct health_backups backups;
+    struct health_storage storage;
     struct health_published published;
 };
 void health_facts_done(struct health_facts *facts);

@@ -1,5 +1,6 @@
 #include "agent/health/health.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +11,7 @@
 #include "agent/health/probe.h"
 #include "agent/health/restart_watch.h"
 #include "agent/health/sentinel.h"
+#include "agent/job/registry.h"
 
 #define COMPONENT "health"
 #define TICK_MS 1000
@@ -263,6 +265,20 @@ start_timer(struct health *health)
     loop_timer_start(health->timer, pause_ms);
 }
 
+/* Reading also finds those that have ended. */
+static void
+look_at_strays(struct health *health)
+{
+    struct job_stray strays[JOB_STRAYS_MOST];
+    struct health_storage *storage = &health->view.facts.storage;
+    *storage = (struct health_storage){
+        .stuck_count = job_registry_read_strays(health->options.context->jobs, strays)};
+    if (storage->stuck_count == 0)
+        return;
+    storage->stuck_since_ns = strays[0].since_ns;
+    snprintf(storage->text, sizeof(storage->text), "%.*s", HEALTH_TEXT - 1, strays[0].text);
+}
+
 static void
 on_tick(void *data)
 {
@@ -272,6 +288,7 @@ on_tick(void *data)
     int64_t now = now_ms(health);
     clock_watch_look(&health->clock_watch, now, health->options.clock->wall_ns(),
                      &health->view.facts.clock);
+    look_at_strays(health);
     for (size_t i = 0; i < PROBE_COUNT; i++) {
         if (is_due(health, &health->probes[i], now))
             run_probe(&health->probes[i]);

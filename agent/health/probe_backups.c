@@ -1,13 +1,13 @@
 /* The shard's backups: when the newest complete one was taken, and the newest that a server has
- * started from. A storage that hangs makes these numbers old, nothing else. */
+ * started from. A worker process asks: a storage that hangs makes these numbers old, nothing else.
+ */
 #include <stdatomic.h>
 #include <stdio.h>
 
 #include "agent/base/clock.h"
 #include "agent/base/memory.h"
 #include "agent/health/probe.h"
-#include "backup/list.h"
-#include "backup/storage.h"
+#include "agent/job/job.h"
 
 #define TIMEOUT_MS 30000
 /* MANIFESTs are large: they are read when there is a new backup, and once in a while. */
@@ -67,18 +67,13 @@ keep_backup(const struct backup_summary *backup, struct health_backup *kept)
     KEEP(kept->problem, verdict->has_failed ? verdict->problem : backup->problem);
 }
 
-static struct error *
-read_list(struct backups_state *state, struct storage *storage,
-          const struct tablet_identity *identity, struct cancel *cancel)
+static void
+keep_list(struct backups_state *state, const struct backup_list *list)
 {
-    CLEANUP(backup_list_done) struct backup_list list = {.items = NULL};
     struct health_backups *known = &state->known;
-    atomic_store(&state->is_old, false);
-    TRY(backup_list_read(storage, identity->keyspace, identity->shard, HEALTH_BACKUPS_MOST, cancel,
-                         &list));
     *known = (struct health_backups){.listed_ms = clock_monotonic_ms()};
-    for (size_t i = list.count; i > 0; i--) {
-        const struct backup_summary *backup = &list.items[i - 1];
+    for (size_t i = list->count; i > 0 && known->count < HEALTH_BACKUPS_MOST; i--) {
+        const struct backup_summary *backup = &list->items[i - 1];
         keep_backup(backup, &known->list[known->count++]);
         if (backup->state != BACKUP_COMPLETE)
             continue;
@@ -87,49 +82,31 @@ read_list(struct backups_state *state, struct storage *storage,
         if (known->proven_ns == 0 && !str_is_empty(backup->proof))
             known->proven_ns = backup->time_ns;
     }
-    return NULL;
 }
 
 static struct error *
-look(struct backups_state *state, struct storage *storage, const struct tablet_identity *identity,
-     struct cancel *cancel)
+look(struct backups_state *state, struct tablet_context *context)
 {
-    CLEANUP(freep) char *newest = NULL;
-    struct error *error =
-        backup_find_newest(storage, identity->keyspace, identity->shard, cancel, &newest);
-    if (error_is(error, ERROR_NOT_FOUND)) {
-        error_free(error);
-        freep(&state->newest);
-        state->known = (struct health_backups){.listed_ms = clock_monotonic_ms()};
-        return NULL;
-    }
-    TRY(error);
-    bool is_fresh = clock_monotonic_ms() - state->known.listed_ms < READ_AGAIN_MS;
-    if (str_equal(newest, state->newest) && is_fresh && !atomic_load(&state->is_old))
-        return NULL;
-    TRY(read_list(state, storage, identity, cancel));
-    str_replace(&state->newest, newest);
-    return NULL;
-}
-
-static struct error *
-ask_storage(struct backups_state *state, const struct tablet_context *context)
-{
-    struct storage_options options = {.implementation = context->backup->storage_implementation,
-                                      .file_root = context->backup->file_root,
-                                      .gcs_bucket = context->backup->gcs_bucket,
-                                      .gcs_root = context->backup->gcs_root};
-    CLEANUP(storage_freep) struct storage *storage = NULL;
-    TRY(storage_open(&options, false, &storage));
+    CLEANUP(backup_list_done) struct backup_list list = {.items = NULL};
     CLEANUP(cancel_unrefp) struct cancel *cancel = cancel_new_child(context->stop, TIMEOUT_MS);
-    return look(state, storage, context->identity, cancel);
+    bool is_fresh = state->known.listed_ms != 0 &&
+                    clock_monotonic_ms() - state->known.listed_ms < READ_AGAIN_MS;
+    bool was_old = atomic_exchange(&state->is_old, false), has_list = false;
+    if (was_old || !is_fresh)
+        freep(&state->newest);
+    struct error *error = job_look_at_backups(context, cancel, &state->newest, &list, &has_list);
+    if (error != NULL && was_old)
+        atomic_store(&state->is_old, true);
+    if (has_list)
+        keep_list(state, &list);
+    return error;
 }
 
 static void
 ask(void *data, const struct health_options *options, struct health_facts *answer)
 {
     struct backups_state *state = data;
-    CLEANUP(error_freep) struct error *error = ask_storage(state, options->context);
+    CLEANUP(error_freep) struct error *error = look(state, options->context);
     answer->backups = state->known;
     answer->backups.measured_ms = clock_monotonic_ms();
     if (error != NULL)

@@ -136,8 +136,9 @@ backup_copy_files(struct backup_job *job)
     } else {
         TRY(job_work(&job->run, &options, job->run.cancel));
     }
-    job_say(&job->run, LINE_INFO, "the files are copied after %.2f s",
-            (double)(clock_monotonic_ms() - start_ms) / 1000.0);
+    job_say(&job->run, LINE_INFO, "the files are copied after %.2f s, with %llu MB of memory",
+            (double)(clock_monotonic_ms() - start_ms) / 1000.0,
+            strtoull(job_result(&job->run, "memory_bytes"), NULL, 10) >> 20);
     return NULL;
 }
 

@@ -233,12 +233,13 @@ put_back(struct backup_job *job)
     struct error *error = start_server(job);
     if (error == NULL && job->was_quiesced)
         put_server_back(job);
-    if (!job->is_complete && job->was_stopped)
-        job_remove_incomplete(&job->run, job->backup_name);
     bool is_up = error == NULL;
     error = error_first(error, error_wrap(enter_service(job), "change the type back"));
     if (is_up && job->was_quiesced)
         follow_primary(job);
+    /* Last: the storage may hang. */
+    if (!job->is_complete && job->was_stopped)
+        job_remove_incomplete(&job->run, job->backup_name);
     if (is_up)
         job_close_journal(&job->run);
     tablet_poke_health(job->run.context);

@@ -5,6 +5,8 @@
 
 #include "agent/job/registry.h"
 #include "agent/tablet/tablet.h"
+#include "backup/check.h"
+#include "backup/list.h"
 
 /* Backup and restore as child processes (`vtagent job`). Called on the action thread; lines go to
  * the job's followers as they come and to the log. The job's cancel ends the child. Settings come
@@ -63,6 +65,20 @@ struct error *job_verify(struct tablet_context *context, struct job *job,
  * again. */
 struct error *job_verify_clean(struct tablet_context *context,
                                struct cancel *cancel) ERROR_MUST_CHECK;
+/* Looks at the storage in a process of its own, bounded by `cancel`: whether it can be opened … */
+struct error *job_open_storage(struct tablet_context *context, bool wants_write,
+                               struct cancel *cancel) ERROR_MUST_CHECK;
+/* … and which backups of this shard there are: the newest few, with name, times, size, state,
+ * proof, verdict and problem. *newest (owned; NULL: look in any case) is the name of the newest
+ * complete one; while that is the same, nothing is read and *ret_has_list is false. Any thread. */
+struct error *job_look_at_backups(struct tablet_context *context, struct cancel *cancel,
+                                  char **newest, struct backup_list *ret_list,
+                                  bool *ret_has_list) ERROR_MUST_CHECK;
+/* Every check of storage and data, told as it is made; context needs identity and backup only.
+ * *ret_newest_ns: when the newest complete backup was taken, 0: there is none. An error: the worker
+ * could not go on (its storage hangs, say). */
+struct error *job_examine(struct tablet_context *context, struct cancel *cancel,
+                          check_report report, void *data, int64_t *ret_newest_ns) ERROR_MUST_CHECK;
 /* The requests as parameters of jobs; caller frees. */
 char *job_verify_parameters(const struct verify_request *request);
 char *job_backup_parameters(const struct backup_request *request);

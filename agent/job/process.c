@@ -16,6 +16,7 @@
 
 #define LINE_LIMIT_BYTES (64u * 1024)
 #define POLL_MS 200
+#define STUCK_KILL_MS 1000
 
 const struct process_patience process_patience_default = {.term_ms = 20000, .kill_ms = 10000};
 
@@ -26,8 +27,9 @@ struct process {
     const struct worker_events *events;
     struct error *reported;
     struct child_status status;
-    bool has_ended;
-    /* Once it was asked to end: */
+    bool has_ended, is_stuck;
+    bool is_killed;
+    /* Once it was asked to end, or killed: */
     struct error *canceled;
     int64_t kill_at_ms, abandon_at_ms;
 };
@@ -46,7 +48,8 @@ take_bytes(struct process *process, const char *bytes, size_t size)
 {
     for (size_t i = 0; i < size; i++) {
         if (bytes[i] == '\n') {
-            worker_output_read(buffer_text(&process->line), process->events, &process->reported);
+            process->is_stuck |= worker_output_read(buffer_text(&process->line), process->events,
+                                                    &process->reported);
             buffer_clear(&process->line);
         } else if (process->line.length_bytes < LINE_LIMIT_BYTES) {
             buffer_append_char(&process->line, bytes[i]);
@@ -88,12 +91,24 @@ reap(struct process *process)
         process->status = (struct child_status){.exit_code = WEXITSTATUS(status)};
 }
 
+/* One that is stuck need not be asked. */
+static void
+begin_kill(struct process *process)
+{
+    if (!process->is_stuck || process->is_killed)
+        return;
+    process->is_killed = true;
+    process->kill_at_ms = clock_monotonic_ms();
+    process->abandon_at_ms = process->kill_at_ms + STUCK_KILL_MS;
+}
+
 /* Asks it to end when the cancel says so, then insists. False: it is given up. */
 static bool
 press(struct process *process, const struct process_patience *patience, struct cancel *cancel)
 {
     int64_t now = clock_monotonic_ms();
-    if (process->canceled == NULL) {
+    begin_kill(process);
+    if (process->canceled == NULL && !process->is_killed) {
         process->canceled = cancel_check(cancel);
         if (process->canceled == NULL)
             return true;
@@ -111,7 +126,7 @@ press(struct process *process, const struct process_patience *patience, struct c
 static void
 wait_for_news(const struct process *process, struct cancel *cancel)
 {
-    bool is_ending = process->canceled != NULL;
+    bool is_ending = process->canceled != NULL || process->is_killed;
     struct pollfd watched[2] = {
         {.fd = process->output, .events = POLLIN},
         {.fd = is_ending ? -1 : cancel_descriptor(cancel), .events = POLLIN}};
@@ -157,6 +172,19 @@ outcome(struct process *process)
     return error_new(ERROR_INTERNAL, "the job's worker (pid %d) %s", (int)process->pid, text);
 }
 
+/* Its cause is what it told last, if it told anything. */
+static struct error *
+leave(struct process *process)
+{
+    const struct worker_events *events = process->events;
+    const struct error *cause = process->reported != NULL ? process->reported : process->canceled;
+    if (events->on_left != NULL)
+        events->on_left((int)process->pid, cause->message, events->data);
+    struct error *error = outcome(process);
+    return error_wrap(error, "the job's worker (pid %d) hangs and is left behind",
+                      (int)process->pid);
+}
+
 struct error *
 process_run(const struct strv *argv, const struct worker_events *events,
             const struct process_patience *patience, struct cancel *cancel)
@@ -166,9 +194,7 @@ process_run(const struct strv *argv, const struct worker_events *events,
     TRY(start(&process, argv));
     while (!process.has_ended) {
         if (!press(&process, patience, cancel))
-            return error_new(process.canceled->code,
-                             "%s; the job's worker (pid %d) hangs and is left behind",
-                             process.canceled->message, (int)process.pid);
+            return leave(&process);
         wait_for_news(&process, cancel);
         drain(&process);
         reap(&process);

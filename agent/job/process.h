@@ -15,7 +15,8 @@ struct process_patience {
 extern const struct process_patience process_patience_default;
 
 /* Blocking. argv[0] is a path. Events come on the calling thread. The error is the cancel's, or the
- * one that the worker reported, or INTERNAL "… was killed by signal 9 (Killed)". */
+ * one that the worker reported, or INTERNAL "… was killed by signal 9 (Killed)". One that says that
+ * it is stuck is killed at once, and left behind when it does not go. */
 struct error *process_run(const struct strv *argv, const struct worker_events *events,
                           const struct process_patience *patience,
                           struct cancel *cancel) ERROR_MUST_CHECK;

@@ -104,14 +104,15 @@ answer(struct job_run *run)
     if (!str_is_empty(journal->image_name))
         return answer_image(run);
     TRY(end_stray_worker(run));
-    if (is_backup && run->context->backup != NULL)
-        job_remove_incomplete(run, journal->backup_name);
     if (!is_backup && restore_marker_exists(run->context)) {
         job_say(run, LINE_WARNING, "its data is incomplete: mysqld stays down until a restore");
     } else {
         TRY(start_server(run));
         job_say_error(run, put_type_back(run), "the type is not as before");
     }
+    /* Last: the storage may hang. */
+    if (is_backup && run->context->backup != NULL)
+        job_remove_incomplete(run, journal->backup_name);
     job_close_journal(run);
     job_say(run, LINE_INFO, "the last agent's job is answered");
     return NULL;

@@ -58,6 +58,7 @@ job_registry_read(struct job_registry *registry, struct job_summary *ret_summary
     *ret_summary = (struct job_summary){.count = 0};
     if (registry == NULL)
         return;
+    ret_summary->stray_count = job_registry_read_strays(registry, ret_summary->strays);
     lock(registry);
     for (size_t kind = 0; kind < JOB_KIND_COUNT; kind++) {
         if (registry->live[kind] != NULL)

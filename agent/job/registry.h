@@ -43,7 +43,17 @@ struct job_view {
     char error[512];
     char last_line[256];
 };
+/* A worker that has failed, was killed, and is held by the kernel: its storage hangs. */
+#define JOB_STRAYS_MOST 4
+#define JOB_STRAY_TEXT 320
+struct job_stray {
+    int pid;
+    int64_t since_ns; /* wall clock */
+    char text[JOB_STRAY_TEXT];
+};
 struct job_summary {
+    struct job_stray strays[JOB_STRAYS_MOST];
+    size_t stray_count;
     struct job_view views[JOBS_MOST]; /* waiting and running, then ended ones, newest first */
     size_t count;
     uint64_t ended[JOB_KIND_COUNT][JOB_STATE_COUNT]; /* since the start */
@@ -56,6 +66,13 @@ struct job; /* reference-counted; the registry holds one until it has ended */
 struct job_registry *job_registry_new(struct cancel *stop);
 void
 job_registry_free(struct job_registry *registry); /* after the workers are gone; NULL is fine */
+/* ---- Workers that were left behind; they are looked after whenever somebody reads of them ---- */
+void job_registry_add_stray(struct job_registry *registry, int pid, const char *text);
+/* UNAVAILABLE when there are as many as may be: another would only hang too. */
+struct error *job_registry_check_strays(struct job_registry *registry) ERROR_MUST_CHECK;
+size_t job_registry_read_strays(struct job_registry *registry,
+                                struct job_stray ret_strays[JOB_STRAYS_MOST]);
+
 /* NULL registry: nothing. */
 void job_registry_read(struct job_registry *registry, struct job_summary *ret_summary);
 /* Waits until nothing waits or runs, at most `cancel`'s time; how many do. */

@@ -50,6 +50,8 @@ struct job_registry {
     struct job_view ended[JOB_ENDED_MOST]; /* newest first */
     size_t ended_count;
     uint64_t counts[JOB_KIND_COUNT][JOB_STATE_COUNT];
+    struct job_stray strays[JOB_STRAYS_MOST]; /* oldest first */
+    size_t stray_count;
 };
 
 /* registry_lines.c; under the lock. */

@@ -13,6 +13,7 @@
 #define DEFAULT_THREADS 4
 #define PROGRESS_LINE_MS 3000
 #define REMOVE_TIMEOUT_MS 60000
+#define REMOVE_CALL_MS 10000
 
 void
 job_run_init(struct job_run *run, struct tablet_context *context, struct cancel *cancel,
@@ -97,6 +98,7 @@ job_worker_options(const struct tablet_context *context, const char *mode)
         .shard = xstrdup(identity->shard),
         .alias = xstrdup(identity->alias_text),
         .mycnf = xstrdup(identity->mycnf_path),
+        .storage_timeout_ms = context->backup->storage_timeout_ms,
     };
 }
 
@@ -176,6 +178,20 @@ on_killed(void *data)
     run->was_killed = true;
 }
 
+static void
+on_left(int pid, const char *text, void *data)
+{
+    struct job_run *run = data;
+    job_registry_add_stray(run->context->jobs, pid, text);
+}
+
+static void
+forget_results(struct job_run *run)
+{
+    strv_done(&run->result_keys);
+    strv_done(&run->result_values);
+}
+
 struct error *
 job_work(struct job_run *run, const struct worker_options *options, struct cancel *cancel)
 {
@@ -185,10 +201,11 @@ job_work(struct job_run *run, const struct worker_options *options, struct cance
                                          .on_progress = on_progress,
                                          .on_result = on_result,
                                          .on_killed = on_killed,
+                                         .on_left = on_left,
                                          .data = run};
+    TRY(job_registry_check_strays(run->context->jobs));
     run->was_killed = false;
-    strv_done(&run->result_keys);
-    strv_done(&run->result_values);
+    forget_results(run);
     worker_options_print(options, &argv);
     CLEANUP(cancel_unrefp) struct cancel *own = cancel_new_child(cancel, INT64_MAX);
     run->work_cancel = own;
@@ -202,6 +219,30 @@ job_work(struct job_run *run, const struct worker_options *options, struct cance
     run->journal.worker_pid = 0;
     run->journal.worker_start_ticks = 0;
     return error;
+}
+
+static void
+on_check(const char *name, const struct check_result *result, void *data)
+{
+    struct job_run *run = data;
+    if (run->on_check != NULL)
+        run->on_check(name, result, run->check_data);
+}
+
+struct error *
+job_ask_worker(struct job_run *run, const struct worker_options *options, struct cancel *cancel)
+{
+    static const struct process_patience little = {.term_ms = 1000, .kill_ms = 1000};
+    CLEANUP(strv_done) struct strv argv = {.items = NULL};
+    const struct worker_events events = {
+        .on_result = on_result, .on_check = on_check, .on_left = on_left, .data = run};
+    struct job_stray strays[JOB_STRAYS_MOST];
+    if (job_registry_read_strays(run->context->jobs, strays) > 0)
+        return error_new(ERROR_UNAVAILABLE, "not asked while a worker hangs in it: %s",
+                         strays[0].text);
+    forget_results(run);
+    worker_options_print(options, &argv);
+    return process_run(&argv, &events, &little, cancel);
 }
 
 char *
@@ -243,6 +284,8 @@ job_remove_incomplete(struct job_run *run, const char *backup_name)
     CLEANUP(job_options_done)
     struct worker_options options = job_worker_options(run->context, "remove-incomplete");
     str_replace(&options.name, backup_name);
+    if (options.storage_timeout_ms > REMOVE_CALL_MS)
+        options.storage_timeout_ms = REMOVE_CALL_MS;
     job_say_error(run, job_work(run, &options, own),
                   "an incomplete backup may be left behind: run 'vtagent ctl RemoveBackup'");
 }

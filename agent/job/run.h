@@ -25,6 +25,8 @@ struct job_run {
     int64_t last_progress_ms;
     bool has_told_end;                      /* that this worker has done all bytes */
     struct strv result_keys, result_values; /* of the last worker */
+    check_report on_check;                  /* NULL: nobody wants to know */
+    void *check_data;
 };
 void job_run_init(struct job_run *run, struct tablet_context *context, struct cancel *cancel,
                   const char *name, struct job *job);
@@ -48,6 +50,10 @@ void job_options_done(struct worker_options *options);
 /* Runs a worker; its pid is in the journal while it runs, its lines and progress are passed on. */
 struct error *job_work(struct job_run *run, const struct worker_options *options,
                        struct cancel *cancel) ERROR_MUST_CHECK;
+/* Without a job, its journal and its lines: bounded by `cancel`, and quick to give up. Any thread;
+ * the run is only asked for results. */
+struct error *job_ask_worker(struct job_run *run, const struct worker_options *options,
+                             struct cancel *cancel) ERROR_MUST_CHECK;
 /* A result of the last worker; "" when it reported none. */
 const char *job_result(const struct job_run *run, const char *key);
 

@@ -1,8 +1,11 @@
 #include "agent/job/worker.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "agent/base/file.h"
 #include "agent/job/worker_private.h"
 #include "backup/manifest.h"
 
@@ -18,22 +21,6 @@ report_bytes(const struct job_worker *worker, const char *key, uint64_t bytes)
 {
     CLEANUP(freep) char *text = xasprintf("%" PRIu64, bytes);
     worker_output_result(worker->output, key, text);
-}
-
-static struct error *
-check_storage(struct job_worker *worker)
-{
-    const struct storage_interface *interface = worker->storage->interface;
-    struct cancel *cancel = worker->output->cancel;
-    CLEANUP(strv_done) struct strv names = {.items = NULL};
-    CLEANUP(strv_done) struct strv notes = {.items = NULL};
-    TRY(backup_directories_check(&worker->directories));
-    if (interface->check == NULL)
-        return interface->list(worker->storage, cancel, worker->directory, &names);
-    struct error *error = interface->check(worker->storage, cancel, worker->directory, &notes);
-    for (size_t i = 0; i < notes.count; i++)
-        worker_output_log(worker->output, LINE_WARNING, notes.items[i]);
-    return error;
 }
 
 static struct error *
@@ -178,15 +165,36 @@ copy(struct job_worker *worker)
     return NULL;
 }
 
+/* The call that does not return belongs to one of our threads: all we can do is to say so. What is
+ * killed from outside then writes no more. */
+static void
+on_stuck(const char *text, void *data)
+{
+    const struct job_worker *worker = data;
+    worker_output_stuck(worker->output, text);
+    _exit(1);
+}
+
+static struct error *
+open_only(struct job_worker *worker)
+{
+    (void)worker;
+    return NULL;
+}
+
 struct mode {
     const char *name;
     bool needs_storage, writes_storage, needs_directories;
     struct error *(*run)(struct job_worker *worker);
 };
 static const struct mode modes[] = {
-    {"check-storage", true, true, true, check_storage},
+    {"check-storage", true, true, true, worker_check_storage},
+    {"doctor", false, false, false, worker_doctor},
     {"backup", true, true, true, back_up},
     {"verify", true, true, false, worker_verify},
+    {"open", true, true, false, open_only},
+    {"open-read", true, false, false, open_only},
+    {"look", true, false, false, worker_look},
     {"find", true, true, false, worker_find},
     {"read-back", true, false, false, worker_read_back},
     {"record", true, true, false, worker_record},
@@ -197,21 +205,45 @@ static const struct mode modes[] = {
     {"restore-copy", true, false, true, copy},
 };
 
-static struct error *
-run_mode(struct job_worker *worker, const struct mode *mode)
+struct error *
+worker_open_storage(struct job_worker *worker, bool wants_write)
 {
     const struct worker_options *in = worker->options;
     const struct storage_options options = {.implementation = in->storage_implementation,
                                             .file_root = in->file_root,
                                             .gcs_bucket = in->gcs_bucket,
-                                            .gcs_root = in->gcs_root};
+                                            .gcs_root = in->gcs_root,
+                                            .watch = {.timeout_ms = in->storage_timeout_ms,
+                                                      .cancel = worker->output->cancel,
+                                                      .on_stuck = on_stuck,
+                                                      .data = worker}};
+    return storage_open(&options, wants_write, &worker->storage);
+}
+
+/* What it took at most. */
+static void
+report_memory(const struct job_worker *worker)
+{
+    CLEANUP(buffer_done) struct buffer status = BUFFER_INIT;
+    CLEANUP(error_freep) struct error *error = file_read("/proc/self/status", 1 << 16, &status);
+    const char *peak = error != NULL ? NULL : strstr(buffer_text(&status), "VmHWM:");
+    if (peak != NULL)
+        report_bytes(worker, "memory_bytes", strtoull(peak + strlen("VmHWM:"), NULL, 10) << 10);
+}
+
+static struct error *
+run_mode(struct job_worker *worker, const struct mode *mode)
+{
+    const struct worker_options *in = worker->options;
     if (mode->needs_storage)
-        TRY(storage_open(&options, mode->writes_storage, &worker->storage));
+        TRY(worker_open_storage(worker, mode->writes_storage));
     if (mode->needs_directories)
         TRY(backup_directories_read(in->mycnf, &worker->directories));
     if (mode->needs_directories && !str_is_empty(in->image))
         backup_directories_use_image(&worker->directories, in->image);
-    return mode->run(worker);
+    TRY(mode->run(worker));
+    report_memory(worker);
+    return NULL;
 }
 
 static void

@@ -3,6 +3,7 @@
 
 #include "agent/base/clock.h"
 #include "agent/base/file.h"
+#include "agent/job/backup_line.h"
 #include "agent/job/space.h"
 #include "agent/job/worker_private.h"
 #include "backup/list.h"
@@ -85,6 +86,26 @@ worker_verify(struct job_worker *worker)
 }
 
 /* ---- Finding ---- */
+
+struct error *
+worker_look(struct job_worker *worker)
+{
+    const struct worker_options *in = worker->options;
+    struct cancel *cancel = worker->output->cancel;
+    CLEANUP(freep) char *newest = NULL;
+    CLEANUP(backup_list_done) struct backup_list list = {.items = NULL};
+    TRY(backup_find_newest(worker->storage, in->keyspace, in->shard, cancel, &newest));
+    if (str_equal(newest, in->name))
+        return NULL;
+    TRY(backup_list_read(worker->storage, in->keyspace, in->shard, NEWEST_LOOKED_AT, cancel,
+                         &list));
+    for (size_t i = 0; i < list.count; i++) {
+        CLEANUP(freep) char *line = backup_line_print(&list.items[i]);
+        worker_output_result(worker->output, "backup", line);
+    }
+    worker_output_result(worker->output, "name", newest);
+    return NULL;
+}
 
 static struct error *
 find_name(struct job_worker *worker, char **ret_name)

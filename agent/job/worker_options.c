@@ -41,6 +41,7 @@ static const struct option_row rows[] = {
     INTEGER_ROW("chunk-bytes", chunk_bytes),
     INTEGER_ROW("max-memory-bytes", max_memory_bytes),
     INTEGER_ROW("rate-bytes-per-second", rate_bytes_per_second),
+    INTEGER_ROW("storage-timeout-ms", storage_timeout_ms),
     INTEGER_ROW("unavailable-ms", unavailable_ms),
     INTEGER_ROW("compression-level", compression_level),
     INTEGER_ROW("concurrency", concurrency),

@@ -9,10 +9,15 @@
 #include "agent/base/error.h"
 #include "agent/base/memory.h"
 
-/* Modes: what a worker does, and the results it reports.
+/* Modes: what a worker does, and the results it reports (and memory_bytes, its peak).
  *   check-storage      can backups be written, and can this server be backed up?
+ *   doctor             the same, every row told; complete_ns: of the newest backup
  *   backup             name
  *   verify             reads the fresh backup `name` back; a bad one is removed
+ *   open               can the storage be opened?
+ *   open-read          the same, for reading only
+ *   look               `backup` for each of the newest (backup_line.h), and the newest complete
+ *                      one's name, unless that is `name` already
  *   find               the backup `name`, "": the newest complete one: name, position, version
  *   read-back          the backup `name`, as `verify` says
  *   scratch-check      can the backup `name` be restored into the empty `image`?
@@ -37,6 +42,7 @@ struct worker_options {
                        keeps_matching only what differs from the present data) */
     char *problem;  /* of record; "": none */
     int64_t chunk_bytes, max_memory_bytes, rate_bytes_per_second;
+    int64_t storage_timeout_ms; /* 0: none */
 };
 
 /* "/proc/self/exe", "job", and one word per option that is set. */

@@ -46,9 +46,24 @@ worker_output_result(const struct worker_output *output, const char *key, const 
 }
 
 void
+worker_output_check(const struct worker_output *output, const char *name,
+                    const struct check_result *result)
+{
+    send_line(output, xasprintf("check %d %s %s\t%s", (int)result->verdict, name,
+                                result->seen != NULL ? result->seen : "",
+                                result->advice != NULL ? result->advice : ""));
+}
+
+void
 worker_output_error(const struct worker_output *output, const struct error *error)
 {
     send_line(output, xasprintf("error %d %s", (int)error->code, error->message));
+}
+
+void
+worker_output_stuck(const struct worker_output *output, const char *text)
+{
+    send_line(output, xasprintf("stuck %s", text));
 }
 
 /* ---- The agent's side ---- */
@@ -95,6 +110,23 @@ read_result(const char *line, const struct worker_events *events)
 }
 
 static void
+read_check(const char *line, const struct worker_events *events)
+{
+    uint64_t verdict;
+    if (events->on_check == NULL || !take_number(&line, CHECK_VERDICT_COUNT - 1, &verdict))
+        return;
+    const char *blank = strchr(line, ' '), *tab = strchr(line, '\t');
+    if (blank == NULL || tab == NULL || tab < blank)
+        return;
+    CLEANUP(freep) char *name = xstrndup(line, (size_t)(blank - line));
+    CLEANUP(check_result_done)
+    struct check_result result = {.verdict = (enum check_verdict)verdict,
+                                  .seen = xstrndup(blank + 1, (size_t)(tab - blank - 1)),
+                                  .advice = xstrdup(tab + 1)};
+    events->on_check(name, &result, events->data);
+}
+
+static void
 read_error(const char *line, struct error **error)
 {
     uint64_t code;
@@ -104,7 +136,7 @@ read_error(const char *line, struct error **error)
     *error = error_new((enum error_code)code, "%s", line);
 }
 
-void
+bool
 worker_output_read(const char *line, const struct worker_events *events, struct error **error)
 {
     if (str_starts_with(line, "progress "))
@@ -113,6 +145,13 @@ worker_output_read(const char *line, const struct worker_events *events, struct 
         read_log(line + strlen("log "), events);
     else if (str_starts_with(line, "result "))
         read_result(line + strlen("result "), events);
+    else if (str_starts_with(line, "check "))
+        read_check(line + strlen("check "), events);
     else if (str_starts_with(line, "error "))
         read_error(line + strlen("error "), error);
+    if (!str_starts_with(line, "stuck "))
+        return false;
+    error_free(*error);
+    *error = error_new(ERROR_UNAVAILABLE, "%s", line + strlen("stuck "));
+    return true;
 }

@@ -17,8 +17,17 @@ struct job_worker {
 /* A backup_progress; data is the worker. */
 void worker_on_progress(uint64_t done, uint64_t total, const char *text, void *data);
 
+#define NEWEST_LOOKED_AT 8
+
+struct error *worker_open_storage(struct job_worker *worker, bool wants_write) ERROR_MUST_CHECK;
+
+/* worker_doctor.c: can backups be written, and can this server be backed up? The second form tells
+ * of every row, and needs neither storage nor directories to be there. */
+struct error *worker_check_storage(struct job_worker *worker) ERROR_MUST_CHECK;
+struct error *worker_doctor(struct job_worker *worker) ERROR_MUST_CHECK;
 /* worker_check.c: modes that look at a stored backup and record what they found. */
 struct error *worker_verify(struct job_worker *worker) ERROR_MUST_CHECK;
+struct error *worker_look(struct job_worker *worker) ERROR_MUST_CHECK;
 struct error *worker_find(struct job_worker *worker) ERROR_MUST_CHECK;
 struct error *worker_read_back(struct job_worker *worker) ERROR_MUST_CHECK;
 struct error *worker_record(struct job_worker *worker) ERROR_MUST_CHECK;

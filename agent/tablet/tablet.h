@@ -37,6 +37,7 @@ struct tablet_backup_settings {
     int compression_level;
     int backup_concurrency, restore_concurrency;
     int64_t mysql_shutdown_timeout_ms;
+    int64_t storage_timeout_ms; /* of one call to the storage */
     bool restores_at_start, restores_delta;
     int64_t restore_not_after_ns; /* --restore-from-backup-ts; 0: latest */
     const char *quiesce;          /* "auto", "freeze", "stop" */

@@ -67,4 +67,7 @@ metrics_print_jobs(const struct job_summary *jobs, struct exposition *exposition
     print_gauge(jobs, "vtagent_job_remaining_seconds", REMAINING,
                 "Time that the job's phase will still take at that speed.", exposition);
     print_outcomes(jobs, exposition);
+    exposition_family(exposition, "vtagent_job_stuck_workers", METRIC_GAUGE,
+                      "Workers that were killed and are held by the kernel: their storage hangs.");
+    exposition_sample(exposition, (double)jobs->stray_count, NULL);
 }

@@ -95,6 +95,15 @@ pages_job_is_live(const struct job_view *view)
 }
 
 static void
+list_stray(const struct job_stray *stray, struct buffer *body)
+{
+    char time[32];
+    clock_format_rfc3339(stray->since_ns, time);
+    buffer_appendf(body, "%-14s worker %d, killed and held by the kernel since %s: %s\n", "stuck",
+                   stray->pid, time, stray->text);
+}
+
+static void
 list_live(const struct job_view *view, struct buffer *body)
 {
     CLEANUP(freep) char *what = job_describe(view);
@@ -114,6 +123,8 @@ list_ended(const struct job_view *view, struct buffer *body)
 static void
 list_jobs(const struct job_summary *jobs, struct buffer *body)
 {
+    for (size_t stray = 0; stray < jobs->stray_count; stray++)
+        list_stray(&jobs->strays[stray], body);
     size_t i = 0;
     for (; i < jobs->count && pages_job_is_live(&jobs->views[i]); i++)
         list_live(&jobs->views[i], body);

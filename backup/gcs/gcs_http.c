@@ -11,6 +11,7 @@
 #define CONNECT_TIMEOUT_MS 10000L
 #define BUFFER_BYTES (256L << 10)
 #define WAIT_MS 500
+#define PROXY_WANTS_CREDENTIALS 407
 
 struct gcs_http {
     CURLM *multi;
@@ -25,6 +26,7 @@ struct run {
     CURL *easy;
     curl_off_t moved_bytes;
     int64_t moved_ms, longest_silence_ms;
+    long proxy_status; /* of its answer to CONNECT; 0: none */
     char text[CURL_ERROR_SIZE];
 };
 
@@ -180,10 +182,23 @@ set_request(CURL *easy, const struct gcs_request *request)
 
 /* ---- Running ---- */
 static struct error *
+refuse_by_proxy(const struct gcs_request *request)
+{
+    CLEANUP(freep) char *origin = gcs_url_origin(request->url);
+    return error_new(ERROR_FAILED_PRECONDITION,
+                     "'%s' cannot be asked: the proxy refuses its user or password (407); put the "
+                     "right ones into the proxy's variable, http://USER:PASSWORD@HOST:PORT, or "
+                     "name the storage in no_proxy",
+                     origin);
+}
+
+static struct error *
 transport_error(const struct run *run, CURLcode result)
 {
     CLEANUP(freep) char *origin = gcs_url_origin(run->request->url);
     const char *text = run->text[0] != '\0' ? run->text : curl_easy_strerror(result);
+    if (run->proxy_status == PROXY_WANTS_CREDENTIALS)
+        return refuse_by_proxy(run->request);
     switch ((int)result) {
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CACERT_BADFILE:
@@ -264,12 +279,15 @@ gcs_http_run(struct gcs_http *http, const struct gcs_request *request, struct ca
     ret_answer->status = status_of(&run);
     end_silence(&run);
     ret_answer->silence_ms = run.longest_silence_ms;
+    curl_easy_getinfo(http->easy, CURLINFO_HTTP_CONNECTCODE, &run.proxy_status);
     curl_multi_remove_handle(http->multi, http->easy);
     curl_easy_reset(http->easy); /* `run` ends here */
     curl_slist_free_all(headers);
     if (error == NULL && run.error == NULL && result != CURLE_OK)
         error = transport_error(&run, result);
     error = error_first(run.error, error);
+    if (error == NULL && ret_answer->status == PROXY_WANTS_CREDENTIALS)
+        error = refuse_by_proxy(request);
     if (error != NULL)
         ret_answer->status = 0;
     return error;

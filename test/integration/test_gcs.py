@@ -1,12 +1,16 @@
 """Backups in Google Cloud Storage, played by an emulator that is not ours, over TLS: what is stored has
 Vitess's names, comes back, and goes; what cannot be stored leaves mysqld in service."""
+import filecmp
 import json
+import os
 import re
+import time
 
 import pytest
 
 from vtharness import faults, gcs
 from vtharness.gcs import BUCKET, ROOT, GcsCluster
+from vtharness.proxy import Proxy
 from vtharness.wait import wait_for
 
 pytestmark = pytest.mark.skipif(gcs.program() is None, reason="no fake-gcs-server")
@@ -93,6 +97,50 @@ def test_an_object_that_is_missing_is_found_before_anything_is_deleted(shard):
     assert rdonly.rows("filler") == FILLER_MB * 1024
 
 
+BIG_MB, MEMORY_MOST_MB = 320, 96
+
+
+def job(cluster, mode, *options):
+    """Runs a worker as the agent does; its results."""
+    done = cluster.run.command([
+        cluster.run.vtagent(), "job", f"--mode={mode}", "--storage-implementation=gcs",
+        f"--gcs-bucket={BUCKET}", f"--gcs-root={ROOT}", "--keyspace=big", "--shard=0",
+        "--alias=zone1-0000000001", *options], env=cluster.gcs.environment(), deadline=120)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    return dict(line.split(" ", 2)[1:] for line in done.stdout.splitlines() if line.startswith("result "))
+
+
+def server_files(cluster, name):
+    """A my.cnf, and the folder of one schema of its data."""
+    base = cluster.run.folder(name)
+    schema = cluster.run.folder(name, "data", "db")
+    cluster.run.folder(name, "logs")
+    mycnf = cluster.run.write(f"{name}/my.cnf", f"[mysqld]\ndatadir={base}/data\nlog_bin={base}/logs/bin\n"
+                                                f"relay_log={base}/logs/relay\n")
+    return mycnf, schema
+
+
+def test_a_worker_stays_within_its_memory(shard):
+    cluster, _, _ = shard
+    mycnf, schema = server_files(cluster, "big")
+    path, noise = os.path.join(schema, "t.MYD"), os.urandom(1 << 20)
+    with open(path, "wb") as file:
+        for number in range(BIG_MB):
+            file.write(number.to_bytes(8, "big") + noise[8:])
+    cluster.run.user.give(path)
+    cluster.run.write("big/data/db/db.opt", "default-character-set=utf8mb4\n")
+    taken = job(cluster, "backup", f"--mycnf={mycnf}", "--position=MySQL56/", "--compression=pgzip",
+                "--concurrency=4", f"--start-time-ns={time.time_ns()}", "--compression-level=1")
+    mycnf, schema = server_files(cluster, "big-again")
+    restored = job(cluster, "restore-copy", f"--mycnf={mycnf}", f"--name={taken['name']}", "--concurrency=4")
+    assert filecmp.cmp(path, os.path.join(schema, "t.MYD"), shallow=False)
+    peaks = [int(results["memory_bytes"]) >> 20 for results in (taken, restored)]
+    print(f"{BIG_MB} MB: a backup took {peaks[0]} MB of memory, a restore {peaks[1]} MB")
+    assert max(peaks) <= MEMORY_MOST_MB, peaks
+    os.unlink(path)
+    cluster.ctl("RemoveBackup", "big/0", taken["name"])
+
+
 def test_removing_leaves_nothing(shard):
     cluster, _, _ = shard
     for name in cluster.backups():
@@ -115,6 +163,36 @@ def test_wrong_settings_say_what_to_do(shard):
     broken = cluster.ctl("GetBackups", cluster.shard_name, code=1, env={
         "STORAGE_EMULATOR_HOST": "", "GOOGLE_APPLICATION_CREDENTIALS": key})
     assert "are not JSON" in broken.text and key in broken.text
+
+
+def test_a_proxy_is_gone_through_with_its_password_and_named_when_it_refuses(shard):
+    cluster, _, _ = shard
+    verb = ("GetBackups", cluster.shard_name)
+    for password in (None, "user:secret"):
+        proxy = Proxy(f"127.0.0.1:{cluster.gcs.port}", cluster.gcs.trusted, password)
+        name = f"http://{password + '@' if password else ''}{proxy.address}"
+        with proxy as server:
+            cluster.ctl(*verb, env={"https_proxy": name})
+            assert server.tunnels > 0 and server.forwarded == 0
+            cluster.ctl(*verb, env={"http_proxy": name, "STORAGE_EMULATOR_HOST": "http://storage.invalid:80"})
+            assert server.forwarded > 0
+            if password:
+                refused = cluster.ctl("--storage-timeout=2s", *verb, code=1,
+                                      env={"https_proxy": f"http://user:wrong@{proxy.address}"})
+                assert "407" in refused.text and "wrong" not in refused.text, refused.text
+
+
+def test_the_doctor_looks_at_a_bucket_too(shard):
+    cluster, _, rdonly = shard
+    argv = [cluster.run.vtagent(), "doctor", *rdonly.agent.argv[2:]]
+    well = cluster.run.command(argv, env=cluster.server_env)
+    for row in ("list", "create", "read", "delete", "clock"):
+        assert re.search(rf"^ok +storage-{row} ", well.stdout, re.M), well.stdout + well.stderr
+    assert well.returncode in (0, 1) and cluster.objects() == []
+    key = cluster.run.write("broken.json", '{"type": "service_account", "private_key": "no key"}')
+    ill = cluster.run.command(argv, env={**cluster.server_env, "STORAGE_EMULATOR_HOST": "",
+                                         "GOOGLE_APPLICATION_CREDENTIALS": key})
+    assert ill.returncode == 2 and re.search(rf"^failed +storage-open .*{re.escape(key)}", ill.stdout, re.M), ill.stdout
 
 
 def test_a_bucket_that_is_gone_leaves_mysqld_alone(shard):

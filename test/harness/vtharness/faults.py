@@ -71,11 +71,14 @@ class Repeated(threading.Thread):
         assert self.error is None, self.error
 
 
+QUESTIONS = ("--mode=open", "--mode=open-read", "--mode=look")
+
+
 def worker_of(tablet):
-    """The agent's job worker, or None."""
+    """The agent's job worker, or None; not one that only asks the storage something."""
     for pid in children_of(tablet.agent.pid):
         command = command_of(pid)
-        if len(command) > 1 and command[1] == "job":
+        if len(command) > 1 and command[1] == "job" and not set(QUESTIONS) & set(command):
             return pid
     return None
 

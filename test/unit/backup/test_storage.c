@@ -16,7 +16,7 @@ static void
 open_file_storage(void)
 {
     fixture_open();
-    cr_assert_null(storage_file_new(fixture_folder, true, &storage));
+    cr_assert_null(storage_file_new(fixture_folder, true, NULL, &storage));
 }
 
 static void
@@ -246,11 +246,11 @@ Test(storage, root_must_be_there_and_be_a_folder, .init = fixture_open, .fini = 
 {
     fixture_write("file", "x");
     char *file = fixture_path("file"), *missing = fixture_path("missing");
-    fixture_expect(storage_file_new(missing, false, &storage), ERROR_FAILED_PRECONDITION,
+    fixture_expect(storage_file_new(missing, false, NULL, &storage), ERROR_FAILED_PRECONDITION,
                    "is not there");
-    fixture_expect(storage_file_new(file, false, &storage), ERROR_FAILED_PRECONDITION,
+    fixture_expect(storage_file_new(file, false, NULL, &storage), ERROR_FAILED_PRECONDITION,
                    "is not a folder");
-    fixture_expect(storage_file_new("relative", false, &storage), ERROR_INVALID_ARGUMENT,
+    fixture_expect(storage_file_new("relative", false, NULL, &storage), ERROR_INVALID_ARGUMENT,
                    "absolute");
     freep(&file);
     freep(&missing);
@@ -262,7 +262,7 @@ Test(storage, root_that_went_away_is_not_an_empty_storage, .init = fixture_open,
     struct strv names = {.items = NULL};
     char *root = fixture_path("root");
     cr_assert_eq(mkdir(root, 0700), 0);
-    cr_assert_null(storage_file_new(root, true, &storage));
+    cr_assert_null(storage_file_new(root, true, NULL, &storage));
     cr_assert_eq(rmdir(root), 0);
     fixture_expect(storage->interface->list(storage, NULL, "ks/0", &names), ERROR_NOT_FOUND,
                    "is not there");
@@ -282,8 +282,8 @@ Test(storage, unwritable_root_is_refused_with_the_uid, .init = fixture_open, .fi
         cr_assert_eq(chmod(fixture_folder, 0755), 0);
         cr_assert_eq(seteuid(65534), 0);
     }
-    struct error *error = storage_file_new(root, true, &storage);
-    struct error *read_error = storage_file_new(root, false, &storage);
+    struct error *error = storage_file_new(root, true, NULL, &storage);
+    struct error *read_error = storage_file_new(root, false, NULL, &storage);
     if (before == 0)
         cr_assert_eq(seteuid(before), 0);
     cr_assert_null(read_error);
@@ -310,7 +310,9 @@ Test(storage, full_storage_is_named, .init = open_file_storage, .fini = close_st
     struct strv names = {.items = NULL};
     char *folder = fixture_path("ks/0/a");
     cr_assert_null(file_list(folder, &names));
-    cr_assert_eq(names.count, 0);
+    cr_assert_eq(names.count, 1);
+    cr_assert_str_eq(names.items[0], ".owner");
+    strv_done(&names);
     freep(&folder);
 }
 
@@ -319,7 +321,7 @@ Test(storage, full_file_system_is_named, .init = fixture_open, .fini = fixture_c
     char *root = fixture_path("root");
     cr_assert_eq(mkdir(root, 0700), 0);
     if (mount("tmpfs", root, "tmpfs", 0, "size=64k") == 0) { /* needs root: elsewhere not tried */
-        cr_assert_null(storage_file_new(root, true, &storage));
+        cr_assert_null(storage_file_new(root, true, NULL, &storage));
         cr_assert_null(storage->interface->start(storage, NULL, "ks/0", "a"));
         char *text = xmalloc(100001);
         memset(text, 'x', 100000);

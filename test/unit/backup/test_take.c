@@ -168,7 +168,7 @@ Test(take, there_and_back_through_a_file_system, .init = open_server, .fini = cl
     char *root = fixture_path("backups");
     cr_assert_null(file_make_directories(root, 0770));
     storage_freep(&storage);
-    cr_assert_null(storage_file_new(root, true, &storage));
+    cr_assert_null(storage_file_new(root, true, NULL, &storage));
     check_there_and_back("pgzip", 1, 2);
     freep(&root);
 }

@@ -209,6 +209,14 @@ etcd_away(struct health_facts *facts)
     snprintf(facts->published.error, sizeof(facts->published.error), "no answer");
 }
 
+static void
+storage_hangs(struct health_facts *facts)
+{
+    facts->storage = (struct health_storage){.stuck_count = 2,
+                                             .stuck_since_ns = NOW_NS - 90000000000,
+                                             .text = "sync '/b/3' has taken 120 s so far"};
+}
+
 static const struct {
     const char *name;
     void (*spoil)(struct health_facts *facts);
@@ -252,6 +260,8 @@ static const struct {
     {"semi-sync", semi_sync_blocked, PRIMARY, true, HEALTH_FINE, "acknowledgements"},
     {"memory", memory_short, REPLICA, true, HEALTH_FINE, "memory is short: 97 of 100 MB"},
     {"etcd away", etcd_away, REPLICA, true, HEALTH_FINE, "etcd does not know since 8.0 s"},
+    {"storage hangs", storage_hangs, REPLICA, true, HEALTH_FINE,
+     "2 job workers hang in the backup storage for 90 s: sync '/b/3'"},
     {"drained", no_source, TOPODATA__TABLET_TYPE__DRAINED, true, HEALTH_FINE, "not looked at"},
 };
 

@@ -188,3 +188,30 @@ Test(process, a_stray_is_ended_only_if_it_is_that_one)
     cr_assert_null(process_end_stray(0, 5, 1000, NULL));
     cr_assert_null(process_end_stray(1, process_start_ticks(1), 1000, NULL));
 }
+
+static int left_pid;
+
+static void
+on_left(int pid, const char *text, void *data)
+{
+    (void)text, (void)data;
+    left_pid = pid;
+}
+
+/* The script plays a worker whose thread is held: it says so, and ignores what can be ignored. */
+Test(process, one_that_says_it_is_stuck_is_killed_at_once_and_its_cause_is_the_error)
+{
+    const struct worker_events events = {.on_start = on_start, .on_left = on_left};
+    struct strv argv = {.items = NULL};
+    strv_add(&argv, "/bin/sh");
+    strv_add(&argv, "-c");
+    strv_add(&argv, "trap '' TERM; echo 'stuck sync has taken 3 s'; while :; do sleep 1; done");
+    int64_t start_ms = clock_monotonic_ms();
+    left_pid = 0;
+    expect(process_run(&argv, &events, &process_patience_default, NULL), ERROR_UNAVAILABLE,
+           "sync has taken 3 s");
+    cr_assert_lt(clock_monotonic_ms() - start_ms, 5000);
+    cr_assert(!child_is_alive(worker_pid));
+    cr_assert_eq(left_pid, 0);
+    strv_done(&argv);
+}

@@ -157,6 +157,7 @@ Test(pages, metrics_show_state_lag_and_job, .init = set_up, .fini = tear_down)
     picture.jobs.views[0] = picture_running_job();
     picture.jobs.count = 1;
     picture.jobs.ended[JOB_RESTORE][JOB_FAILED] = 3;
+    picture.jobs.stray_count = 2;
     cr_assert_eq(status_of(page_metrics), 200);
     static const char *const lines[] = {
         "vttablet_tablet_server_state{name=\"SERVING\",type=\"replica\",keyspace=\"ks\","
@@ -171,6 +172,7 @@ Test(pages, metrics_show_state_lag_and_job, .init = set_up, .fini = tear_down)
         "\nvtagent_job_rate_bytes_per_second{kind=\"backup\"} 1048576\n",
         "\nvtagent_job_remaining_seconds{kind=\"backup\"} 5\n",
         "\nvtagent_jobs_total{kind=\"restore\",outcome=\"failed\"} 3\n",
+        "\nvtagent_job_stuck_workers 2\n",
         "\nvtagent_jobs_total{kind=\"restore\",outcome=\"canceled\"} 0\n",
         "\nvttablet_record_is_current 1\n",
         "\nvtagent_tablet_state{state=\"following\"} 1\n",
@@ -195,10 +197,16 @@ Test(pages, the_status_page_lists_jobs, .init = set_up, .fini = tear_down)
         .end_time_ns = 2000000000,
     };
     picture.jobs.count = 2;
+    picture.jobs.strays[0] =
+        (struct job_stray){.pid = 77, .since_ns = 1000000000, .text = "sync does not return"};
+    picture.jobs.stray_count = 1;
     cr_assert_eq(status_of(page_status_text), 200);
     cr_assert_not_null(strstr(buffer_text(&body),
                               "job            backup-3 (concurrency 4) since 1970-01-01T00:00:01Z, "
                               "copy, 50.0%, 1.0 MB/s, 5 s left\n"));
+    cr_assert_not_null(strstr(buffer_text(&body),
+                              "stuck          worker 77, killed and held by the kernel since "
+                              "1970-01-01T00:00:01Z: sync does not return\n"));
     cr_assert_not_null(strstr(buffer_text(&body),
                               "last jobs, newest first\n  1970-01-01T00:00:02Z  restore-2 (newest "
                               "backup) failed: disk full\n"));
