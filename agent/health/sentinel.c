@@ -6,7 +6,8 @@
 
 #define COMPONENT "sentinel"
 #define CONNECT_TIMEOUT_MS 5000
-#define RETRY_MS 10000
+#define PAUSE_MS 1000          /* between two connections */
+#define PAUSE_REFUSED_MS 10000 /* after one that was not to be had */
 
 struct sentinel {
     struct tablet_context *context;
@@ -16,7 +17,7 @@ struct sentinel {
     /* loop thread */
     struct db *db;
     struct loop_watch *watch;
-    bool is_connecting, is_ended;
+    bool is_connecting, is_ended, was_refused;
     int64_t tried_ms;
 };
 
@@ -57,6 +58,7 @@ connected_on_loop(void *data)
     struct sentinel *sentinel = call->sentinel;
     sentinel->is_connecting = false;
     sentinel->db = call->db;
+    sentinel->was_refused = call->db == NULL;
     if (sentinel->is_ended || call->db == NULL)
         return;
     sentinel->watch = loop_watch_readable(sentinel->context->loop, db_descriptor(call->db),
@@ -92,7 +94,8 @@ void
 sentinel_keep(struct sentinel *sentinel)
 {
     int64_t now_ms = clock_monotonic_ms();
-    bool is_too_soon = sentinel->tried_ms != 0 && now_ms - sentinel->tried_ms < RETRY_MS;
+    int64_t pause_ms = sentinel->was_refused ? PAUSE_REFUSED_MS : PAUSE_MS;
+    bool is_too_soon = sentinel->tried_ms != 0 && now_ms - sentinel->tried_ms < pause_ms;
     if (sentinel->db != NULL || sentinel->is_connecting || sentinel->is_ended || is_too_soon)
         return;
     sentinel->tried_ms = now_ms;
