@@ -53,10 +53,7 @@ def rdonly(shard):
     cluster, mount, _ = shard
     mount.clear()
     for name in cluster.backups():
-        if name.startswith(".probe-"):  # of a check that was held
-            os.unlink(cluster.backup_path(name))
-        else:
-            cluster.ctl("RemoveBackup", cluster.shard_name, name)
+        cluster.ctl("RemoveBackup", cluster.shard_name, name)
     yield cluster.tablets[101]
     mount.clear()
     in_service(cluster)

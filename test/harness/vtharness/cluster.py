@@ -159,7 +159,9 @@ class Cluster:
     def backups(self):
         """Names of the shard's backup folders, oldest first."""
         folder = os.path.join(self.backup_root, self.keyspace, self.shard)
-        return sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+        if not os.path.isdir(folder):
+            return []
+        return sorted(name for name in os.listdir(folder) if not name.startswith("."))  # a probe is none
 
     def complete_backups(self):
         """Those of them that have a MANIFEST."""
