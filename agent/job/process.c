@@ -17,6 +17,7 @@
 #define LINE_LIMIT_BYTES (64u * 1024)
 #define POLL_MS 200
 #define STUCK_KILL_MS 1000
+#define END_POLL_MS 5 /* it has closed its output: its end is near */
 
 const struct process_patience process_patience_default = {.term_ms = 20000, .kill_ms = 10000};
 
@@ -131,7 +132,8 @@ wait_for_news(const struct process *process, struct cancel *cancel)
         {.fd = process->output, .events = POLLIN},
         {.fd = is_ending ? -1 : cancel_descriptor(cancel), .events = POLLIN}};
     int64_t left = is_ending ? POLL_MS : cancel_remaining_ms(cancel);
-    poll(watched, 2, left < POLL_MS ? (int)left : POLL_MS);
+    int most = process->output < 0 ? END_POLL_MS : POLL_MS;
+    poll(watched, 2, left < most ? (int)left : most);
 }
 
 static struct error *

@@ -282,6 +282,7 @@ keeper_shutdown(struct keeper *keeper, bool waits, int64_t timeout_ms)
     bool was_running = keeper->mysqld.pid != 0;
     if (was_running)
         LOG_INFO("mysqld", "shutting down mysqld (pid %d)", (int)keeper->mysqld.pid);
+    mysqld_dismiss_idle(&keeper->mysqld);
     mysqld_terminate(&keeper->mysqld);
     if (!waits)
         return NULL;

@@ -19,9 +19,10 @@
 #include "agent/supervisor/process.h"
 #include "agent/supervisor/vacancy.h"
 
+#define DISMISS_MS 1000
 #define CONNECT_TIMEOUT_MS 5000
-#define FIRST_POLL_MS 20
-#define MOST_POLL_MS 500
+#define FIRST_POLL_MS 10
+#define MOST_POLL_MS 40
 
 void
 mysqld_init(struct mysqld *mysqld, const struct layout *layout, const struct server_binary *server,
@@ -223,6 +224,39 @@ mysqld_wait_ready(struct mysqld *mysqld, struct cancel *cancel, int64_t timeout_
                              (int)mysqld->pid, mysqld->socket, (long long)(timeout_ms / 1000),
                              mysqld->error_log);
     }
+}
+
+static struct error *
+end_idle(struct db *db, struct cancel *cancel)
+{
+    CLEANUP(db_result_freep) struct db_result *list = NULL;
+    TRY(db_query(db, cancel, DB_NO_LIMIT, "SHOW PROCESSLIST", &list));
+    for (size_t i = 0; i < list->row_count; i++) {
+        const char *id = db_result_text(list, i, "Id");
+        if (id == NULL || !str_equal(db_result_text(list, i, "Command"), "Sleep"))
+            continue;
+        error_free(db_executef(db, cancel, "KILL %s", id)); /* it may be gone already */
+        TRY(cancel_check(cancel));
+    }
+    return NULL;
+}
+
+void
+mysqld_dismiss_idle(const struct mysqld *mysqld)
+{
+    if (mysqld->pid == 0 || mysqld->has_arguments)
+        return;
+    struct db_params params = {.socket = mysqld->socket,
+                               .user = (char *)mysqld->user,
+                               .password =
+                                   (char *)(mysqld->password != NULL ? mysqld->password : ""),
+                               .connect_timeout_ms = CONNECT_TIMEOUT_MS};
+    CLEANUP(cancel_unrefp)
+    struct cancel *cancel = cancel_new(clock_monotonic_ms() + DISMISS_MS);
+    CLEANUP(db_closep) struct db *db = NULL;
+    CLEANUP(error_freep) struct error *error = db_open(&params, cancel, &db);
+    if (error == NULL)
+        error = end_idle(db, cancel);
 }
 
 void

@@ -46,6 +46,9 @@ struct error *mysqld_spawn(struct mysqld *mysqld, char *const *arguments,
  * starting: DEADLINE_EXCEEDED or CANCELED, and pid stays. */
 struct error *mysqld_wait_ready(struct mysqld *mysqld, struct cancel *cancel,
                                 int64_t timeout_ms) ERROR_MUST_CHECK;
+/* Ends connections that wait for their next statement. A server that shuts down gives them two
+ * seconds to go before it closes them, and they do not go. Bounded; what fails is only slower. */
+void mysqld_dismiss_idle(const struct mysqld *mysqld);
 /* Asks for a clean end. */
 void mysqld_terminate(struct mysqld *mysqld);
 /* Waits for the end, buries, and removes socket and pid file, whose absence tells others. A server
