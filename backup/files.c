@@ -12,6 +12,8 @@
 #define REDO_FOLDER "#innodb_redo"
 
 static const char *const log_patterns[] = {"ib_logfile*"};
+/* Redo log files in reserve: nothing is in them, and a server that misses them makes new ones. */
+static const char *const reserve_patterns[] = {"#ib_redo*_tmp"};
 static const char *const temporary_patterns[] = {"ibtmp*", "*.pid", "*.sock", "*.lock"};
 static const char *const shared_innodb_patterns[] = {"ibdata*", "ib_buffer_pool", "*.dblwr"};
 static const char *const root_patterns[] = {"undo_*", "undo[0-9]*",       "*.ibu",
@@ -129,9 +131,11 @@ add_innodb_log(struct backup_files *files, const struct layout *layout)
     bool is_own = folder != NULL || (!is_same(&layout->innodb_log, &layout->data) &&
                                      !is_same(&layout->innodb_log, &layout->innodb_data));
     for (size_t i = 0; i < names.count; i++) {
-        if (is_own ? !MATCHES(names.items[i], temporary_patterns)
-                   : MATCHES(names.items[i], log_patterns))
-            TRY(add_file(files, "InnoDBLog", directories->innodb_log, folder, names.items[i]));
+        const char *name = names.items[i];
+        if (MATCHES(name, reserve_patterns))
+            continue;
+        if (is_own ? !MATCHES(name, temporary_patterns) : MATCHES(name, log_patterns))
+            TRY(add_file(files, "InnoDBLog", directories->innodb_log, folder, name));
     }
     return NULL;
 }

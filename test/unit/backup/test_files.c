@@ -57,6 +57,16 @@ Test(files, vitess_layout_with_redo_folder, .init = open_server, .fini = close_s
                      "Data:vt_ks/big.ibd Data:vt_ks/small.ibd empty:vt_empty");
 }
 
+Test(files, redo_files_in_reserve_are_left_out, .init = open_server, .fini = close_server)
+{
+    fixture_write("s/innodb/logs/#innodb_redo/#ib_redo2_tmp", "x");
+    fixture_write("s/innodb/logs/#innodb_redo/#ib_redo3", "x");
+    expect_selection("InnoDBData:ibdata1 InnoDBLog:#innodb_redo/#ib_redo1 "
+                     "InnoDBLog:#innodb_redo/#ib_redo3 Data:mysql.ibd "
+                     "Data:undo_001 Data:mysql/general_log.CSV Data:mysql/general_log_1.sdi "
+                     "Data:vt_ks/big.ibd Data:vt_ks/small.ibd empty:vt_empty");
+}
+
 Test(files, what_is_no_regular_file_is_left_out, .init = open_server, .fini = close_server)
 {
     static const char *const folders[] = {"s/data/vt_ks/.snapshot", "s/data/lost+found",
