@@ -69,6 +69,7 @@ struct backup_take_options {
     const char *progress_path;
     bool resumes;
     uint64_t *resumed_bytes;     /* may be NULL; plain bytes that were stored before */
+    const char *draft_path;      /* a local file for the MANIFEST instead (NULL: none); see below */
     backup_progress on_progress; /* may be NULL */
     void *progress_data;
 };
@@ -81,6 +82,11 @@ struct backup_take_options {
 struct error *backup_take(struct storage *storage, const struct backup_directories *directories,
                           const struct backup_take_options *options, struct cancel *cancel,
                           char **ret_name) ERROR_MUST_CHECK;
+
+/* With a draft_path the backup is not complete yet: this puts its MANIFEST in its place, with what
+ * was not known before. unavailable_ms 0: unknown. NOT_FOUND: there is no draft of that backup. */
+struct error *backup_publish(struct storage *storage, const char *draft_path, const char *name,
+                             int64_t unavailable_ms, struct cancel *cancel) ERROR_MUST_CHECK;
 
 /* Choosing: newest usable full backup (Vitess's rules, facts 1.5, 2.5). NOT_FOUND "no backup" when
  * there is none at all; FAILED_PRECONDITION "no complete backup" when none is usable; why each was
@@ -126,6 +132,9 @@ struct restore_options {
      * are kept and not read from the storage: after an attempt that was killed, and over old data.
      */
     bool keeps_matching;
+    /* Of a backup_verify just before: spares reading the present files once more, if they are still
+     * the same ones. May be NULL. */
+    const char *kept_path;
     uint64_t *kept_bytes; /* may be NULL; plain bytes, at the end */
 };
 /* Copies and verifies; durable when it returns NULL. The first error ends it; what was copied stays
@@ -143,7 +152,8 @@ struct backup_verify_options {
     enum backup_verify_mode mode;
     /* What a restore with keeps_matching would keep of these files is not read; NULL: all is. */
     const struct backup_directories *present;
-    int concurrency;                /* threads, 1 to BACKUP_THREADS_MOST */
+    const char *kept_path; /* a local file that takes what was found right there (NULL: none) */
+    int concurrency;       /* threads, 1 to BACKUP_THREADS_MOST */
     uint64_t rate_bytes_per_second; /* of stored bytes; 0: no limit */
     backup_progress on_progress;    /* may be NULL; bytes are stored bytes */
     void *progress_data;

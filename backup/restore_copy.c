@@ -65,6 +65,7 @@ restore_done(struct restore *restore)
     strv_done(&restore->folders);
     free(restore->files.has_room);
     free(restore->files.present_bytes);
+    kept_free(restore->files.kept);
 }
 
 struct error *
@@ -91,6 +92,8 @@ restore_copy(struct storage *storage, const struct manifest *manifest,
         .kept_bytes = options->kept_bytes,
     };
     TRY(cancel_check(cancel));
+    if (options->keeps_matching && options->kept_path != NULL)
+        restore.files.kept = kept_load(manifest, directories, options->kept_path);
     TRY(make_folders(&restore));
     if (options->keeps_matching)
         restore_files_look(&restore.files);

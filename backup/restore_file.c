@@ -18,6 +18,7 @@
 #define WINDOW_BYTES (8u << 20)
 #define ZEROS_LEAST 16384u
 #define READ_BLOCK_BYTES (256u * 1024)
+#define COMPARE_BYTES 16384u /* a page of most servers */
 
 struct span {
     uint64_t start, size;
@@ -27,6 +28,9 @@ struct restore_file {
     int descriptor;
     bool keeps_matching;
     uint64_t present_bytes;
+    size_t entry;
+    struct kept *kept;
+    uint8_t *old;                 /* bytes that lay there, to compare with; made when needed */
     struct span window, previous; /* written; and on its way to the disk */
 };
 
@@ -60,6 +64,7 @@ file_close(void *handle)
 {
     struct restore_file *file = handle;
     closep(&file->descriptor);
+    free(file->old);
     free(file->path);
     free(file);
 }
@@ -78,6 +83,8 @@ file_open(void *data, size_t entry_index, void **ret_handle)
     file->keeps_matching = files->present_bytes != NULL;
     if (file->keeps_matching)
         file->present_bytes = files->present_bytes[entry_index];
+    file->entry = entry_index;
+    file->kept = files->kept;
     file->path = path;
     path = NULL;
     if (!atomic_exchange(&files->has_room[entry_index], true)) {
@@ -116,14 +123,10 @@ promise_zeros(const struct restore_file *file, const uint8_t *bytes, size_t size
 }
 
 static struct error *
-file_write(void *handle, const void *bytes, size_t size, uint64_t offset)
+put(struct restore_file *file, const uint8_t *bytes, size_t size, uint64_t offset)
 {
-    struct restore_file *file = handle;
-    if (promise_zeros(file, bytes, size, offset))
-        return NULL;
     for (size_t done = 0; done < size;) {
-        ssize_t count = pwrite(file->descriptor, (const char *)bytes + done, size - done,
-                               (off_t)(offset + done));
+        ssize_t count = pwrite(file->descriptor, bytes + done, size - done, (off_t)(offset + done));
         if (count < 0 && errno == EINTR)
             continue;
         if (count < 0)
@@ -136,6 +139,72 @@ file_write(void *handle, const void *bytes, size_t size, uint64_t offset)
         *window = (struct span){.start = offset};
     }
     window->size += size;
+    return NULL;
+}
+
+/* False: it cannot be said what lies there. */
+static bool
+read_old(struct restore_file *file, size_t size, uint64_t offset)
+{
+    if (file->old == NULL)
+        file->old = xmalloc(READ_BLOCK_BYTES);
+    for (size_t done = 0; done < size;) {
+        ssize_t count =
+            pread(file->descriptor, file->old + done, size - done, (off_t)(offset + done));
+        if (count < 0 && errno == EINTR)
+            continue;
+        if (count <= 0)
+            return false;
+        done += (size_t)count;
+    }
+    return true;
+}
+
+static size_t
+block_at(size_t at, size_t size)
+{
+    return size - at < COMPARE_BYTES ? size - at : COMPARE_BYTES;
+}
+
+static bool
+is_same(const struct restore_file *file, const uint8_t *bytes, size_t size, size_t at)
+{
+    return memcmp(file->old + at, bytes + at, block_at(at, size)) == 0;
+}
+
+/* Over old data: what is right already stays where it is, and is not written again. */
+static struct error *
+put_differing(struct restore_file *file, const uint8_t *bytes, size_t size, uint64_t offset)
+{
+    if (!read_old(file, size, offset))
+        return put(file, bytes, size, offset);
+    for (size_t at = 0; at < size;) {
+        size_t start = at;
+        while (at < size && !is_same(file, bytes, size, at))
+            at += block_at(at, size);
+        if (at > start)
+            TRY(put(file, bytes + start, at - start, offset + start));
+        else
+            at += block_at(at, size);
+    }
+    return NULL;
+}
+
+static struct error *
+file_write(void *handle, const void *data, size_t size, uint64_t offset)
+{
+    struct restore_file *file = handle;
+    const uint8_t *bytes = data;
+    if (promise_zeros(file, bytes, size, offset))
+        return NULL;
+    while (size > 0) {
+        size_t part = size < READ_BLOCK_BYTES ? size : READ_BLOCK_BYTES;
+        bool is_old = file->keeps_matching && offset + part <= file->present_bytes;
+        TRY(is_old ? put_differing(file, bytes, part, offset) : put(file, bytes, part, offset));
+        bytes += part;
+        offset += part;
+        size -= part;
+    }
     return NULL;
 }
 
@@ -169,9 +238,9 @@ sum_up(const struct restore_file *file, uint64_t offset, uint64_t size, uint32_t
 
 /* What is on the disk counts, not what a write that failed has left in memory. */
 static bool
-file_holds(void *handle, uint64_t offset, uint64_t size, uint32_t crc32, uint64_t crc64)
+holds(const struct restore_file *file, uint64_t offset, uint64_t size, uint32_t crc32,
+      uint64_t crc64)
 {
-    const struct restore_file *file = handle;
     uint32_t found32 = 0;
     uint64_t found64 = 0;
     if (!file->keeps_matching || file->present_bytes < size ||
@@ -182,6 +251,15 @@ file_holds(void *handle, uint64_t offset, uint64_t size, uint32_t crc32, uint64_
     bool is_read = sum_up(file, offset, size, &found32, &found64); /* else it is written anew */
     (void)posix_fadvise(file->descriptor, (off_t)offset, (off_t)size, POSIX_FADV_DONTNEED);
     return is_read && found32 == crc32 && found64 == crc64;
+}
+
+static bool
+file_holds(void *handle, uint64_t offset, uint64_t size, uint32_t crc32, uint64_t crc64)
+{
+    const struct restore_file *file = handle;
+    if (file->keeps_matching && file->kept != NULL)
+        return kept_has(file->kept, file->entry, offset);
+    return holds(file, offset, size, crc32, crc64);
 }
 
 /* What lay there under this name may have been longer. */
@@ -215,6 +293,8 @@ present_open(void *data, size_t entry_index, void **ret_handle)
     file->descriptor = open(file->path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
     file->keeps_matching = file->descriptor >= 0;
     file->present_bytes = files->present_bytes[entry_index];
+    file->entry = entry_index;
+    file->kept = files->kept;
     *ret_handle = file;
     return NULL;
 }
@@ -233,8 +313,18 @@ present_finish(void *handle, uint64_t size)
     return NULL;
 }
 
+static bool
+present_holds(void *handle, uint64_t offset, uint64_t size, uint32_t crc32, uint64_t crc64)
+{
+    const struct restore_file *file = handle;
+    bool is_kept = holds(file, offset, size, crc32, crc64);
+    if (is_kept && file->kept != NULL)
+        kept_set(file->kept, file->entry, offset);
+    return is_kept;
+}
+
 const struct readback_target restore_present_target = {.open = present_open,
                                                        .write = present_write,
                                                        .finish = present_finish,
                                                        .close = file_close,
-                                                       .holds = file_holds};
+                                                       .holds = present_holds};

@@ -4,6 +4,7 @@
 
 #include <stdatomic.h>
 
+#include "backup/kept.h"
 #include "backup/readback.h"
 
 struct restore_files {
@@ -11,6 +12,8 @@ struct restore_files {
     const struct backup_directories *directories;
     atomic_bool *has_room;   /* for each entry: its space was asked for */
     uint64_t *present_bytes; /* for each entry: the size of what lay there; NULL: nothing is kept */
+    /* What a check before has found (NULL: the files are read); or, of a check, what it finds. */
+    struct kept *kept;
 };
 /* Fills in present_bytes: bytes that are right already will be kept. */
 void restore_files_look(struct restore_files *files);

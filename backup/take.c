@@ -6,8 +6,11 @@
 #include <time.h>
 
 #include "agent/base/clock.h"
+#include "agent/base/file.h"
 #include "backup/pipeline.h"
 #include "backup/take_progress.h"
+
+#define DRAFT_MODE 0600
 
 char *
 backup_name(int64_t start_time_ns, const char *alias)
@@ -79,6 +82,9 @@ publish(struct take *take, struct cancel *cancel)
     struct manifest *check;
     TRY(manifest_parse(text.data, text.length_bytes, &check));
     manifest_free(check);
+    if (take->options->draft_path != NULL)
+        return file_write_safely(take->options->draft_path, text.data, text.length_bytes,
+                                 DRAFT_MODE);
     return take->storage->interface->put(take->storage, cancel, take->directory, take->name,
                                          MANIFEST_NAME, text.data, text.length_bytes);
 }

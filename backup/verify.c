@@ -29,6 +29,7 @@ static void
 files_done(struct restore_files *files)
 {
     free(files->present_bytes);
+    kept_free(files->kept);
 }
 
 struct error *
@@ -42,6 +43,8 @@ backup_verify(struct storage *storage, const struct manifest *manifest,
     struct restore_files files = {.manifest = manifest, .directories = options->present};
     if (options->present != NULL)
         restore_files_look(&files);
+    if (options->present != NULL && options->kept_path != NULL)
+        files.kept = kept_new(manifest);
     const struct readback_options readback = {
         .storage = storage,
         .manifest = manifest,
@@ -54,5 +57,8 @@ backup_verify(struct storage *storage, const struct manifest *manifest,
         .on_progress = options->on_progress,
         .progress_data = options->progress_data,
     };
-    return options->mode == BACKUP_VERIFY_FULL ? readback_run(&readback, cancel) : NULL;
+    if (options->mode != BACKUP_VERIFY_FULL)
+        return NULL;
+    TRY(readback_run(&readback, cancel));
+    return files.kept == NULL ? NULL : kept_save(files.kept, options->present, options->kept_path);
 }

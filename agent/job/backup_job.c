@@ -134,6 +134,7 @@ backup_copy_files(struct backup_job *job)
         options.progress = job_progress_path(&job->run);
         TRY(job_work_on(&job->run, &options, job->run.cancel));
     } else {
+        options.draft = job_draft_path(&job->run);
         TRY(job_work(&job->run, &options, job->run.cancel));
     }
     job_say(&job->run, LINE_INFO, "the files are copied after %.2f s, with %llu MB of memory",

@@ -13,7 +13,8 @@ struct backup_job {
     char *backup_name, *position;
     /* stop */
     int64_t stopped_ms;
-    bool was_quiesced, was_stopped, has_changed_type, is_complete; /* what has to be undone */
+    bool was_quiesced, was_stopped, has_changed_type; /* what has to be undone */
+    bool is_copied, is_complete;
     /* freeze */
     struct supervisor_image image; /* path NULL: none */
     int64_t unavailable_ms;

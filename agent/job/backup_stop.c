@@ -92,7 +92,7 @@ take(struct backup_job *job)
     TRY(quiesce_server(job));
     TRY(stop_server(job));
     TRY(backup_copy_files(job));
-    job->is_complete = true;
+    job->is_copied = true;
     return NULL;
 }
 
@@ -109,8 +109,9 @@ start_server(struct backup_job *job)
     if (!job->was_stopped)
         return NULL;
     TRY(server_start(job->run.context, NULL)); /* bounded by its own patience */
+    job->unavailable_ms = clock_monotonic_ms() - job->stopped_ms;
     job_say(&job->run, LINE_INFO, "mysqld is up again after %.1f s",
-            (double)(clock_monotonic_ms() - job->stopped_ms) / 1000.0);
+            (double)job->unavailable_ms / 1000.0);
     return NULL;
 }
 
@@ -225,9 +226,23 @@ follow_primary(struct backup_job *job)
                   "the shard's primary is not followed yet");
 }
 
+/* The MANIFEST tells how long mysqld was down, or nothing about it if it does not come up. */
+static struct error *
+complete(struct backup_job *job)
+{
+    CLEANUP(cancel_unrefp) struct cancel *cancel = own_token();
+    struct error *error = NULL;
+    if (job->is_copied)
+        error = job_publish(&job->run, job->backup_name, job->unavailable_ms, cancel);
+    job->is_complete = job->is_copied && error == NULL;
+    if (!job->is_complete && job->was_stopped)
+        job_remove_incomplete(&job->run, job->backup_name);
+    return error;
+}
+
 /* mysqld first: without it nothing else can be done, and the journal stays for the next start. */
 static struct error *
-put_back(struct backup_job *job)
+put_back(struct backup_job *job, struct error **ret_incomplete)
 {
     job_set_phase(job->run.job, "put-back");
     struct error *error = start_server(job);
@@ -238,8 +253,7 @@ put_back(struct backup_job *job)
     if (is_up && job->was_quiesced)
         follow_primary(job);
     /* Last: the storage may hang. */
-    if (!job->is_complete && job->was_stopped)
-        job_remove_incomplete(&job->run, job->backup_name);
+    *ret_incomplete = complete(job);
     if (is_up)
         job_close_journal(&job->run);
     tablet_poke_health(job->run.context);
@@ -266,5 +280,7 @@ backup_stop_run(struct backup_job *job)
     if (error != NULL)
         job_say(&job->run, LINE_ERROR, "the backup failed, putting the tablet back: %s",
                 error->message);
-    return finish(job, error, put_back(job));
+    struct error *incomplete = NULL;
+    struct error *after = put_back(job, &incomplete);
+    return finish(job, error_first(error, incomplete), after);
 }

@@ -10,6 +10,7 @@
 #include "agent/mysql/dialect.h"
 
 #define COMPONENT "recover"
+#define PUBLISH_MS 60000
 #define STRAY_WAIT_MS 10000
 
 static struct error *
@@ -94,6 +95,20 @@ answer_image(struct job_run *run)
     return NULL;
 }
 
+/* A copy that had all files is a good backup, whatever became of the server afterwards. */
+static void
+complete_or_remove(struct job_run *run)
+{
+    CLEANUP(cancel_unrefp) struct cancel *bounded = cancel_new_child(run->cancel, PUBLISH_MS);
+    struct error *error = job_publish(run, run->journal.backup_name, 0, bounded);
+    if (error == NULL) {
+        job_say(run, LINE_INFO, "backup '%s' is complete", run->journal.backup_name);
+        return;
+    }
+    job_say_error(run, error, "the backup is given up");
+    job_remove_incomplete(run, run->journal.backup_name);
+}
+
 static struct error *
 answer(struct job_run *run)
 {
@@ -112,7 +127,7 @@ answer(struct job_run *run)
     }
     /* Last: the storage may hang. */
     if (is_backup && run->context->backup != NULL)
-        job_remove_incomplete(run, journal->backup_name);
+        complete_or_remove(run);
     job_close_journal(run);
     job_say(run, LINE_INFO, "the last agent's job is answered");
     return NULL;

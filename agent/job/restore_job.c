@@ -21,6 +21,7 @@ struct restore_job {
     struct server_before before;
     char *version_text, *backup_name, *position;
     bool is_same_version, keeps_matching, has_second_worker;
+    int64_t begun_ms;
     /* How far it went. */
     bool has_changed_type, was_stopped, is_wiped, has_data;
 };
@@ -110,13 +111,11 @@ choose_and_check(struct restore_job *job)
     struct worker_options options = job_worker_options(job->run.context, "restore-check");
     options.mysql_version = xstrdup(job->version_text);
     options.not_after_ns = job->request->backup_time_ns;
-    if (job->request->has_data && !job->is_wiped) {
+    if (job->request->has_data && !job->keeps_matching) {
         options.verify = xstrdup("full");
-        options.keeps_matching = job->keeps_matching;
         TRY(job_concurrency(0, job->run.context->backup->restore_concurrency,
                             &options.concurrency));
-        job_say(&job->run, LINE_INFO, "reading %s before the present data is deleted",
-                job->keeps_matching ? "what differs in the backup" : "the backup");
+        job_say(&job->run, LINE_INFO, "reading the backup before the present data is deleted");
     }
     TRY(job_work(&job->run, &options, job->run.cancel));
     str_replace(&job->backup_name, job_result(&job->run, "name"));
@@ -156,11 +155,43 @@ leave_service(struct restore_job *job)
                       "change the type to RESTORE");
 }
 
+/* Pages that are about to be deleted need not be written; the redo log holds all that counts if the
+ * data stays after all. */
+static struct error *
+spare_last_flush(struct restore_job *job)
+{
+    CLEANUP(cancel_unrefp)
+    struct cancel *cancel = cancel_new_child(job->run.cancel, CONNECT_TIMEOUT_MS);
+    CLEANUP(dba_done) struct dba dba = {0};
+    TRY(dba_take(job->run.context, cancel, &dba));
+    return db_execute(dba.db, cancel, "SET GLOBAL innodb_fast_shutdown = 2");
+}
+
 static struct error *
 stop_server(struct restore_job *job)
 {
+    error_free(spare_last_flush(job)); /* it may be down */
+    TRY(cancel_check(job->run.cancel));
     job->was_stopped = true;
     return server_stop(job->run.context, job->run.cancel, shutdown_timeout_ms(job));
+}
+
+/* Of a backup that cannot be read nothing is deleted yet: the server comes back with its data. */
+static struct error *
+compare(struct restore_job *job)
+{
+    const struct tablet_context *context = job->run.context;
+    if (!job->request->has_data || !job->keeps_matching || job->is_wiped)
+        return NULL;
+    CLEANUP(job_options_done)
+    struct worker_options options = job_worker_options(context, "restore-match");
+    options.name = xstrdup(job->backup_name);
+    options.kept = job_kept_path(&job->run);
+    TRY(job_concurrency(0, context->backup->restore_concurrency, &options.concurrency));
+    job_set_phase(job->run.job, "compare");
+    job_say(&job->run, LINE_INFO,
+            "comparing the present data with the backup, and reading what differs");
+    return job_work(&job->run, &options, job->run.cancel);
 }
 
 static struct error *
@@ -191,6 +222,7 @@ copy_files(struct restore_job *job)
     TRY(job_concurrency(0, context->backup->restore_concurrency, &options.concurrency));
     job_set_phase(job->run.job, "copy");
     options.keeps_matching = job->keeps_matching;
+    options.kept = job_kept_path(&job->run);
     job_say(&job->run, LINE_INFO, "copying backup '%s'", job->backup_name);
     TRY(job_work(&job->run, &options, job->run.cancel));
     if (job->keeps_matching)
@@ -241,14 +273,18 @@ static struct error *
 replace_data(struct restore_job *job)
 {
     TRY(leave_service(job));
-    TRY(restore_marker_write(job->run.context));
     TRY(stop_server(job));
+    TRY(compare(job));
+    TRY(restore_marker_write(job->run.context));
+    TRY(stop_server(job)); /* somebody may have started it while there was no marker */
     TRY(work_on(job, wipe));
     TRY(work_on(job, copy_files));
     TRY(start_server(job));
     TRY(set_position(job));
     TRY(restore_marker_remove(job->run.context));
     job->has_data = true;
+    job_say(&job->run, LINE_INFO, "the data is in place after %.1f s",
+            (double)(clock_monotonic_ms() - job->begun_ms) / 1000.0);
     return NULL;
 }
 
@@ -353,7 +389,8 @@ struct error *
 job_restore(struct tablet_context *context, struct job *registered,
             const struct restore_request *request)
 {
-    CLEANUP(restore_job_done) struct restore_job job = {.request = request};
+    CLEANUP(restore_job_done)
+    struct restore_job job = {.request = request, .begun_ms = clock_monotonic_ms()};
     job_run_init(&job.run, context, job_cancel(registered), "restore", registered);
     job_set_phase(registered, "check");
     TRY(job_check_settings(context));

@@ -251,6 +251,32 @@ job_progress_path(const struct job_run *run)
     return xasprintf("%s/vtagent_job.progress", run->context->identity->tablet_directory);
 }
 
+char *
+job_draft_path(const struct job_run *run)
+{
+    return xasprintf("%s/vtagent_job.manifest", run->context->identity->tablet_directory);
+}
+
+char *
+job_kept_path(const struct job_run *run)
+{
+    return xasprintf("%s/vtagent_job.kept", run->context->identity->tablet_directory);
+}
+
+struct error *
+job_publish(struct job_run *run, const char *backup_name, int64_t unavailable_ms,
+            struct cancel *cancel)
+{
+    CLEANUP(job_options_done)
+    struct worker_options options = job_worker_options(run->context, "publish");
+    options.draft = job_draft_path(run);
+    options.name = xstrdup(backup_name);
+    options.unavailable_ms = unavailable_ms;
+    if (!file_exists(options.draft))
+        return error_new(ERROR_NOT_FOUND, "its files were not all copied");
+    return error_wrap(job_work(run, &options, cancel), "complete backup '%s'", backup_name);
+}
+
 struct error *
 job_work_on(struct job_run *run, struct worker_options *options, struct cancel *cancel)
 {
@@ -291,6 +317,15 @@ job_remove_incomplete(struct job_run *run, const char *backup_name)
 }
 
 /* ---- The journal ---- */
+static struct error *
+remove_records(const struct job_run *run)
+{
+    CLEANUP(freep) char *progress = job_progress_path(run);
+    CLEANUP(freep) char *draft = job_draft_path(run);
+    CLEANUP(freep) char *kept = job_kept_path(run);
+    return error_first(file_remove(progress), error_first(file_remove(draft), file_remove(kept)));
+}
+
 struct error *
 job_open_journal(struct job_run *run, enum journal_kind kind, const char *backup_name,
                  Topodata__TabletType type, const struct server_before *before)
@@ -306,6 +341,7 @@ job_open_journal(struct job_run *run, enum journal_kind kind, const char *backup
         .semi_sync_primary = before->semi_sync_primary,
         .semi_sync_replica = before->semi_sync_replica,
     };
+    TRY(remove_records(run)); /* of a job that has no journal any more */
     TRY(error_wrap(journal_write(run->context->identity->tablet_directory, &run->journal),
                    "write the job's journal"));
     run->has_journal = true;
@@ -315,9 +351,8 @@ job_open_journal(struct job_run *run, enum journal_kind kind, const char *backup
 void
 job_close_journal(struct job_run *run)
 {
-    CLEANUP(freep) char *progress = job_progress_path(run);
     run->has_journal = false;
-    job_say_error(run, file_remove(progress), "the record of what was copied stays");
+    job_say_error(run, remove_records(run), "a record of what was copied stays");
     job_say_error(run, journal_remove(run->context->identity->tablet_directory),
                   "the job's journal stays");
 }

@@ -65,6 +65,13 @@ void job_close_journal(struct job_run *run);
 
 /* Beside the journal, and removed with it: what a copy has stored. Caller frees. */
 char *job_progress_path(const struct job_run *run);
+/* The same for the MANIFEST of a copy that is complete when the server is up again. */
+char *job_draft_path(const struct job_run *run);
+/* The same for what a restore finds right in the present data. */
+char *job_kept_path(const struct job_run *run);
+/* Completes a backup by its draft. NOT_FOUND: it has none. */
+struct error *job_publish(struct job_run *run, const char *backup_name, int64_t unavailable_ms,
+                          struct cancel *cancel) ERROR_MUST_CHECK;
 /* The journal keeps what to run again when this copy is killed; then it is run again, once, and
  * goes on where it was. */
 struct error *job_work_on(struct job_run *run, struct worker_options *options,

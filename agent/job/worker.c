@@ -56,6 +56,7 @@ back_up(struct job_worker *worker)
         .progress_path = str_is_empty(in->progress) ? NULL : in->progress,
         .resumes = in->resumes,
         .resumed_bytes = &resumed_bytes,
+        .draft_path = str_is_empty(in->draft) ? NULL : in->draft,
         .on_progress = worker_on_progress,
         .progress_data = worker,
     };
@@ -65,6 +66,14 @@ back_up(struct job_worker *worker)
     worker_output_result(worker->output, "name", name);
     report_bytes(worker, "resumed_bytes", resumed_bytes);
     return NULL;
+}
+
+static struct error *
+publish(struct job_worker *worker)
+{
+    const struct worker_options *in = worker->options;
+    return backup_publish(worker->storage, in->draft, in->name, in->unavailable_ms,
+                          worker->output->cancel);
 }
 
 static struct error *
@@ -96,7 +105,6 @@ read_before_restore(struct job_worker *worker, const struct manifest *manifest)
 {
     const struct backup_verify_options options = {
         .mode = BACKUP_VERIFY_FULL,
-        .present = worker->options->keeps_matching ? &worker->directories : NULL,
         .concurrency = (int)worker->options->concurrency,
         .on_progress = worker_on_progress,
         .progress_data = worker,
@@ -129,6 +137,26 @@ check_restore(struct job_worker *worker)
     return NULL;
 }
 
+/* The server is down: what is found is still so when the copying begins. */
+static struct error *
+match(struct job_worker *worker)
+{
+    const struct worker_options *in = worker->options;
+    CLEANUP(manifest_freep) struct manifest *manifest = NULL;
+    const struct backup_verify_options options = {
+        .mode = BACKUP_VERIFY_FULL,
+        .present = &worker->directories,
+        .kept_path = in->kept,
+        .concurrency = (int)in->concurrency,
+        .rate_bytes_per_second = (uint64_t)in->rate_bytes_per_second,
+        .on_progress = worker_on_progress,
+        .progress_data = worker,
+    };
+    TRY(restore_open(worker->storage, in->keyspace, in->shard, in->name, worker->output->cancel,
+                     &manifest));
+    return backup_verify(worker->storage, manifest, &options, worker->output->cancel);
+}
+
 static struct error *
 wipe(struct job_worker *worker)
 {
@@ -152,6 +180,7 @@ copy(struct job_worker *worker)
         .on_progress = worker_on_progress,
         .progress_data = worker,
         .keeps_matching = in->keeps_matching,
+        .kept_path = str_is_empty(in->kept) ? NULL : in->kept,
         .kept_bytes = &kept_bytes,
     };
     TRY(restore_open(worker->storage, in->keyspace, in->shard, in->name, worker->output->cancel,
@@ -191,6 +220,7 @@ static const struct mode modes[] = {
     {"check-storage", true, true, true, worker_check_storage},
     {"doctor", false, false, false, worker_doctor},
     {"backup", true, true, true, back_up},
+    {"publish", true, true, false, publish},
     {"verify", true, true, false, worker_verify},
     {"open", true, true, false, open_only},
     {"open-read", true, false, false, open_only},
@@ -201,6 +231,7 @@ static const struct mode modes[] = {
     {"scratch-check", true, false, true, worker_check_scratch},
     {"remove-incomplete", true, true, false, remove_incomplete},
     {"restore-check", true, false, true, check_restore},
+    {"restore-match", true, false, true, match},
     {"restore-wipe", true, false, true, wipe},
     {"restore-copy", true, false, true, copy},
 };

@@ -35,6 +35,8 @@ static const struct option_row rows[] = {
     TEXT_ROW("image", image),
     TEXT_ROW("state", state),
     TEXT_ROW("progress", progress),
+    TEXT_ROW("draft", draft),
+    TEXT_ROW("kept", kept),
     TEXT_ROW("proof", proof),
     TEXT_ROW("verify", verify),
     TEXT_ROW("problem", problem),

@@ -13,6 +13,7 @@
  *   check-storage      can backups be written, and can this server be backed up?
  *   doctor             the same, every row told; complete_ns: of the newest backup
  *   backup             name
+ *   publish            completes the backup `name` with its `draft`
  *   verify             reads the fresh backup `name` back; a bad one is removed
  *   open               can the storage be opened?
  *   open-read          the same, for reading only
@@ -24,6 +25,8 @@
  *   record             a verdict on the backup `name`: `verify` says how, `problem` what was found
  *   remove-incomplete  removes the backup `name` unless it has a MANIFEST
  *   restore-check      chooses and checks: name, position, version, same_version (yes, no)
+ *   restore-match      reads the present data and what differs from it in the backup `name`;
+ *                      what is right goes to `kept`
  *   restore-wipe       deletes the server's data; with `name` all but what that backup may keep
  *   restore-copy       copies the backup `name`, or what differs (keeps_matching): plain_bytes,
  *                      kept_bytes */
@@ -37,9 +40,10 @@ struct worker_options {
     int64_t compression_level, concurrency, start_time_ns, not_after_ns;
     bool is_upgrade_safe, allows_corrupt_pages, keeps_matching;
     char *progress; /* backup: a local file for what is stored already */
+    char *draft;    /* backup: a local file for the MANIFEST; publish */
     bool resumes;   /* what an earlier worker had begun; resumed_bytes */
-    char *verify;   /* mode verify: "size", "full"; restore-check: "full" reads the backup too (with
-                       keeps_matching only what differs from the present data) */
+    char *verify;   /* mode verify: "size", "full"; restore-check: "full" reads the backup too */
+    char *kept;     /* restore-match, restore-copy: a local file */
     char *problem;  /* of record; "": none */
     int64_t chunk_bytes, max_memory_bytes, rate_bytes_per_second;
     int64_t storage_timeout_ms; /* 0: none */

@@ -1,7 +1,9 @@
 """Backups and restores that were killed go on where they were, and a restore over old data copies only
 what differs."""
+import json
 import os
 import re
+import signal
 
 import pytest
 
@@ -86,6 +88,41 @@ def caught_restoring(cluster, primary, tablet):
                                 between=lambda: in_service(cluster, primary, tablet))
 
 
+def manifest_of(cluster, name):
+    with open(cluster.backup_path(name, "MANIFEST"), encoding="utf-8") as file:
+        return json.load(file)
+
+
+def test_a_backup_that_stops_mysqld_does_not_tell_for_how_long(shard):
+    cluster, _, rdonly = shard
+    told = manifest_of(cluster, cluster.backups()[-1])["VtagentDetails"]["UnavailableMs"]
+    logged = float(re.findall(r"mysqld is up again after ([0-9.]+) s", rdonly.agent.log())[-1])
+    assert told > 0 and abs(told / 1000 - logged) <= 0.1
+
+
+def test_a_copied_backup_is_lost_when_the_agent_dies_while_mysqld_starts(shard):
+    cluster, primary, rdonly = shard
+    draft = os.path.join(rdonly.directory, "vtagent_job.manifest")
+
+    def is_copying():
+        worker = faults.worker_of(rdonly)
+        return worker is not None and "--mode=backup" in command_of(worker)
+    call, worker = caught_in_the_middle(rdonly, lambda: rdonly.manager.events("Backup", timeout=180), is_copying)
+    os.kill(rdonly.supervisor.pid, signal.SIGSTOP)
+    os.kill(worker, signal.SIGCONT)
+    wait_for(lambda: os.path.exists(draft), "the files are copied", 60)
+    rdonly.agent.kill()
+    os.kill(rdonly.supervisor.pid, signal.SIGCONT)
+    call.failure(180)
+    name = cluster.backups()[-1]
+    assert name not in cluster.complete_backups()
+    rdonly.start_agent()
+    wait_for(lambda: name in cluster.complete_backups(), "the backup is completed")
+    assert "UnavailableMs" not in manifest_of(cluster, name)["VtagentDetails"]
+    in_service(cluster, primary, rdonly)
+    assert not os.path.exists(draft)
+
+
 def test_a_restore_goes_on_when_its_worker_is_killed(shard):
     cluster, primary, rdonly = shard
     call, worker = caught_restoring(cluster, primary, rdonly)
@@ -133,4 +170,29 @@ def test_a_delta_restore_keeps_what_did_not_change(shard):
     assert 0 < there < total
     in_service(cluster, primary, rdonly)
     assert rdonly.rows("new") == 0
+
+
+def test_a_delta_restore_deletes_data_before_it_finds_the_backup_damaged(shard):
+    cluster, primary, rdonly = shard
+    name = cluster.complete_backups()[-1]
+    entries = manifest_of(cluster, name)["FileEntries"]
+    number = next(number for number, entry in enumerate(entries) if entry["Name"].endswith("filler.ibd"))
+    primary.sql("DELETE FROM filler WHERE id % 5 = 0", database=cluster.database)
+    wait_for(lambda: contents(rdonly, cluster) == contents(primary, cluster), "the table is another one")
+    # Until then the change is in the redo log alone, and the table's file is still that of the backup.
+    rdonly.sql("FLUSH TABLES filler FOR EXPORT; UNLOCK TABLES", database=cluster.database)
+    flip_all(cluster.backup_path(name, str(number)))
+    before = contents(rdonly, cluster)
+    call = faults.Background(restore, rdonly)
+    assert "damaged" in str(call.failure(180))
+    flip_all(cluster.backup_path(name, str(number)))
+    assert contents(rdonly, cluster) == before
+    in_service(cluster, primary, rdonly)
+    assert "deleting the present data" not in rdonly.agent.log().rpartition("comparing the present data")[2]
     restart_agent(rdonly)
+
+
+def flip_all(path):
+    """A bit in each chunk, or back: random bytes do not get smaller when they are compressed."""
+    for offset in range(CHUNK // 2, os.path.getsize(path), CHUNK // 2):
+        faults.flip_byte(path, offset)

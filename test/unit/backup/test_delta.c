@@ -319,3 +319,102 @@ Test(delta, the_index_survives_the_manifests_text, .init = open_backup, .fini = 
     error_free(error);
     buffer_done(&text);
 }
+
+/* ---- What is known is not read again, what is right is not written again ---- */
+static uint64_t
+written_so_far(void)
+{
+    struct buffer text = BUFFER_INIT;
+    cr_assert_null(file_read("/proc/self/io", 4096, &text));
+    const char *row = strstr(buffer_text(&text), "wchar: ");
+    cr_assert_not_null(row);
+    uint64_t bytes = strtoull(row + strlen("wchar: "), NULL, 10);
+    buffer_done(&text);
+    return bytes;
+}
+
+Test(delta, of_a_chunk_that_differs_only_the_page_is_written, .init = open_backup,
+     .fini = close_backup)
+{
+    restore();
+    overwrite("t/data/vt_ks/big.ibd", 1000000, "x");
+    uint64_t before = written_so_far();
+    restore();
+    cr_assert_leq(written_so_far() - before, 16384);
+    cr_assert_geq(written_so_far() - before, 1);
+}
+
+static struct error *
+find_kept(const char *kept_path)
+{
+    const struct backup_verify_options options = {
+        .mode = BACKUP_VERIFY_FULL, .present = &target, .kept_path = kept_path, .concurrency = 3};
+    return backup_verify(storage, manifest, &options, NULL);
+}
+
+static void
+restore_by(const char *kept_path)
+{
+    const struct restore_options options = {.concurrency = 3,
+                                            .keeps_matching = true,
+                                            .kept_path = kept_path,
+                                            .kept_bytes = &kept_bytes};
+    expect_ok(restore_wipe(&target, manifest));
+    expect_ok(restore_copy(storage, manifest, &target, &options, NULL));
+}
+
+/* A byte that changes behind everybody's back: who does not read the file does not see it. */
+static void
+spoil(const char *file, off_t at, bool is_secret)
+{
+    char *path = fixture_path(file);
+    struct stat status;
+    cr_assert_eq(stat(path, &status), 0);
+    overwrite(file, at, "x");
+    struct timespec times[2] = {status.st_atim, status.st_mtim};
+    if (is_secret)
+        cr_assert_eq(utimensat(AT_FDCWD, path, times, 0), 0);
+    freep(&path);
+}
+
+Test(delta, what_a_check_has_found_right_is_not_read_again, .init = open_backup,
+     .fini = close_backup)
+{
+    char *kept = fixture_path("kept");
+    restore();
+    overwrite("t/data/vt_ks/big.ibd", 1000000, "x");
+    expect_ok(find_kept(kept));
+    spoil("t/data/vt_ks/big.ibd", 10, true);
+    restore_by(kept);
+    cr_assert_eq(kept_bytes, plain_bytes - CHUNK);
+    cr_assert_not(fixture_trees_are_equal("s/data", "t/data"));
+    freep(&kept);
+}
+
+Test(delta, a_check_counts_no_more_once_a_file_has_changed, .init = open_backup,
+     .fini = close_backup)
+{
+    char *kept = fixture_path("kept");
+    restore();
+    expect_ok(find_kept(kept));
+    spoil("t/data/vt_ks/big.ibd", 10, false);
+    restore_by(kept);
+    cr_assert_eq(kept_bytes, plain_bytes - CHUNK);
+    cr_assert(fixture_trees_are_equal("s/data", "t/data"));
+    freep(&kept);
+}
+
+Test(delta, a_spoilt_note_of_a_check_is_no_note, .init = open_backup, .fini = close_backup)
+{
+    char *kept = fixture_path("kept");
+    restore();
+    spoil("t/data/vt_ks/big.ibd", 10, false);
+    expect_ok(find_kept(kept));
+    struct stat status;
+    cr_assert_eq(stat(kept, &status), 0);
+    for (off_t at = 0; at < status.st_size; at += 7)
+        spoil("kept", at, true);
+    restore_by(kept);
+    cr_assert(fixture_trees_are_equal("s/data", "t/data"));
+    freep(&kept);
+}
