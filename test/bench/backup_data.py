@@ -6,6 +6,7 @@ as of most tables. Nothing goes to the binary log: replicas start from a backup.
 
 SHARES = (0.85, 0.05, 0.05, 0.05)
 ROW_BYTES = 690  # of a row and its index entries on InnoDB's pages
+ROWS_A_PAGE = 16384 // ROW_BYTES
 BATCH = 20000
 
 
@@ -35,8 +36,9 @@ def fill(tablet, database, megabytes):
     return counts[0]
 
 
-def change(tablet, database, share):
-    """Changes that share of the largest table's pages: one range of neighbouring rows."""
+def change(tablet, database, share, how):
+    """Changes that share of the largest table's pages: one range of neighbours ("clustered"), or one page
+    here and one there ("scattered")."""
     rows = int(tablet.sql("SELECT MAX(id) FROM data0", database=database)[0][0])
-    tablet.sql(f"UPDATE data0 SET at = at + 1 WHERE id <= {int(rows * share)}", database=database,
-               deadline=600)
+    which = f"id <= {int(rows * share)}" if how == "clustered" else f"(id DIV {ROWS_A_PAGE}) % {int(1 / share)} = 0"
+    tablet.sql(f"UPDATE data0 SET at = at + 1 WHERE {which}", database=database, deadline=600)

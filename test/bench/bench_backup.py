@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """Backup and restore beside Vitess's own, in one run: one shard, a tablet of ours and one of Vitess's with
 the same data, one storage folder, vtctldclient asks both. Best of ROUNDS interleaved rounds each; ratios are
-judged, because seconds depend on the machine. Exit status 1 when a target is missed."""
+judged, because seconds depend on the machine. Exit status 1 when a target is missed. BENCH_PARTS chooses
+what is measured, BENCH_ENGINES which of Vitess's engines take part."""
 import json
 import os
 import re
@@ -15,6 +16,7 @@ sys.path.insert(0, os.path.join(TOP, "test", "harness"))
 sys.path.insert(0, os.path.join(TOP, "test", "bench"))
 
 import backup_data  # noqa: E402
+import bench_mariabackup  # noqa: E402
 import measure  # noqa: E402
 from vtharness import faults, filesystem, servers, vitess  # noqa: E402  pylint: disable=wrong-import-position
 from vtharness.cluster import Cluster  # noqa: E402  pylint: disable=wrong-import-position
@@ -25,7 +27,9 @@ from vtharness.writer import Writer  # noqa: E402  pylint: disable=wrong-import-
 
 ROUNDS = int(os.environ.get("ROUNDS", "2"))
 MEGABYTES = float(os.environ.get("BENCH_MB", "1100"))
-ENGINES = ("pargzip", "zstd", "lz4", "pgzip")  # the first is Vitess's default
+# The first is Vitess's default.
+ENGINES = tuple(os.environ.get("BENCH_ENGINES", "pargzip,zstd,lz4,pgzip").split(","))
+PARTS = os.environ.get("BENCH_PARTS", "backup,restore,delta,pause,mariabackup").split(",")
 DEADLINE = 1800
 SERVER = """[mysqld]
 loose_bind_address = 127.0.0.1
@@ -86,12 +90,12 @@ def data_files(tablet):
     return measure.files_below(*(os.path.join(tablet.directory, part) for part in ("data", "innodb")))
 
 
-def add_tablets(cluster, primary):
-    """A rdonly of ours and one of Vitess's, from one backup of the primary."""
+def add_tablets(cluster, primary, is_beside):
+    """A rdonly of ours and, beside it, one of Vitess's (or None), from one backup of the primary."""
     backup(cluster, primary, allows_primary=True)
     ours = cluster.add(101, "rdonly")
-    theirs = MixedTablet(cluster, 102, "rdonly", agent="vttablet", supervisor="mysqlctld")
-    for tablet in (ours, theirs):
+    theirs = MixedTablet(cluster, 102, "rdonly", agent="vttablet", supervisor="mysqlctld") if is_beside else None
+    for tablet in filter(None, (ours, theirs)):
         tablet.start()
         wait_for(lambda t=tablet: t.rows("data0") == cluster.row_count, f"{tablet.alias} has its rows", DEADLINE)
         cluster.wait_type(tablet, "rdonly", DEADLINE)
@@ -122,6 +126,7 @@ class Figures:
 
 
 def take(cluster, tablet, figures, is_ours):
+    os.sync()  # what the last one left to the kernel is not this one's
     for path in data_files(tablet):
         measure.read_all(path)
     outage = measure.Outage(tablet.mysql_socket)
@@ -230,6 +235,8 @@ def restore(cluster, name, uid, is_ours):
     os.rename(os.path.join(cluster.run.directory, "kept", name), path)
     tablet = cluster.add(uid) if is_ours else MixedTablet(cluster, uid, agent="vttablet", supervisor="mysqlctld")
     tablet.start_supervisor()
+    tablet.wait_mysqld()
+    os.sync()
     for file in measure.files_below(path):
         measure.read_all(file)
     begin = time.monotonic()
@@ -265,6 +272,32 @@ def measure_restores(cluster, found):
     row(f"restore, ours, against Vitess's best ({best_name})", ours, "s", 0.4, min(theirs.values()))
 
 
+# ---- delta ----
+def seconds_to_data(cluster, tablet):
+    """From the call until the data is in place; what follows is replication."""
+    os.sync()
+    cluster.control.client("RestoreFromBackup", tablet.alias, deadline=DEADLINE)
+    wait_for(lambda: tablet.threads() == ("Yes", "Yes"), "replication runs", 120)
+    wait_for(lambda: tablet.follows(cluster.tablets[100]), "replication has caught up", 120)
+    return float(re.findall(r"the data is in place after ([0-9.]+) s", tablet.agent.log())[-1])
+
+
+def measure_delta(cluster, primary, tablet):
+    """The tablet goes back to its backup, from which 1 % of its pages differ: after each restore, replication
+    makes the same changes again."""
+    backup(cluster, tablet)
+    for how in ("clustered", "scattered"):
+        backup_data.change(primary, cluster.database, 0.01, how)
+        wait_for(lambda: tablet.follows(primary), "the change has arrived", 300)
+        figures = {}
+        for flag in ("--restore-delta=false", "--restore-delta=true"):
+            restart(tablet, flag)
+            figures[flag] = min(seconds_to_data(cluster, tablet) for _ in range(ROUNDS))
+        whole, delta = figures.values()
+        row(f"restore over the data, whole, 1 % changed, {how}", whole, "s")
+        row(f"restore over the data, delta, 1 % changed, {how}", delta, "s", 0.2, whole)
+
+
 # ---- ceilings ----
 def measure_ceilings(cluster, ours, found):
     largest = max(data_files(ours), key=os.path.getsize)
@@ -292,6 +325,23 @@ def measure_ceilings(cluster, ours, found):
             row(f"copying, {name}: share of the ceiling", ceiling / min(found[name].copying), "", at_least=0.7)
 
 
+def measure_all(cluster, primary):
+    is_beside = "backup" in PARTS or "restore" in PARTS
+    ours, theirs = add_tablets(cluster, primary, is_beside)
+    if is_beside:
+        found = measure_backups(cluster, ours, theirs)
+        report_backups(found)
+        measure_ceilings(cluster, ours, found)
+        theirs.stop()
+    if "delta" in PARTS:
+        measure_delta(cluster, primary, ours)
+    ours.stop()
+    if "restore" in PARTS:
+        measure_restores(cluster, found)
+    if "pause" in PARTS:
+        measure_pause(cluster, primary)
+
+
 def main():
     flavor = servers.flavor_named("mysql")
     if flavor is None or vitess.root() is None:
@@ -301,14 +351,9 @@ def main():
           f"{os.getloadavg()[0]:.1f}, {MEGABYTES:g} MB, best of {ROUNDS}")
     with Run("bench-backup") as run:
         cluster, primary = start(run, flavor)
-        ours, theirs = add_tablets(cluster, primary)
-        found = measure_backups(cluster, ours, theirs)
-        report_backups(found)
-        measure_ceilings(cluster, ours, found)
-        ours.stop()
-        theirs.stop()
-        measure_restores(cluster, found)
-        measure_pause(cluster, primary)
+        measure_all(cluster, primary)
+    if "mariabackup" in PARTS:
+        bench_mariabackup.run(MEGABYTES, ROUNDS, row)
     missed = [what for what, is_met in rows if not is_met]
     print(f"{len(rows)} targets, {len(missed)} missed" + (f": {', '.join(missed)}" if missed else ""))
     return 1 if missed else 0

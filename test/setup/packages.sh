@@ -11,7 +11,7 @@ packages=(
     # unit tests, sanitizers, fuzzing, lint
     libcriterion-dev clang clang-format libclang-rt-14-dev universal-ctags
     # servers and tools of the integration tests
-    mariadb-server etcd-server etcd-client patchelf procps openssl util-linux xfsprogs iproute2 iptables sudo
+    mariadb-server mariadb-backup etcd-server etcd-client patchelf procps openssl util-linux xfsprogs iproute2 iptables sudo
     chromium chromium-driver python3-selenium fonts-liberation
     python3 python3-grpcio python3-pytest python3-protobuf python3-grpc-tools
 )
