@@ -30,25 +30,26 @@ class Tally:
         return 1000 * times[min(len(times) - 1, int(share * len(times)))] if times else None
 
 
-def scrape_once(connection, buffer, tally):
+def scrape_once(connection, tally):
     """Blocking sockets in a few threads: the cheapest that Python has, the agent shares the machine."""
-    start = time.monotonic()
+    start, answer = time.monotonic(), b""
     connection.sendall(REQUEST)
-    have = connection.recv_into(buffer)
-    head, _, _ = bytes(buffer[:1024]).partition(b"\r\n\r\n")
+    while b"\r\n\r\n" not in answer:
+        answer += connection.recv(1 << 16)
+    head, _, body = answer.partition(b"\r\n\r\n")
     tally.bytes = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
-    while have < len(head) + 4 + tally.bytes:
-        have += connection.recv_into(buffer)
+    have = len(body)
+    while have < tally.bytes:
+        have += len(connection.recv(1 << 16))
     tally.failed += not head.startswith(b"HTTP/1.1 200")
     tally.times.append(time.monotonic() - start)
 
 
 def scraper(port, per_second, end, tally):
-    buffer = memoryview(bytearray(1 << 20))
     with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
         due = time.monotonic()
         while time.monotonic() < end:
-            scrape_once(connection, buffer, tally)
+            scrape_once(connection, tally)
             due += 1 / per_second
             time.sleep(max(0, due - time.monotonic()))
 
