@@ -13,6 +13,7 @@
 #define DEFAULT_SHUTDOWN_MS 300000
 #define CONNECT_TIMEOUT_MS 10000
 #define PUT_BACK_STEP_MS 60000
+#define FOLLOW_PAUSE_MS 1000
 
 struct restore_job {
     struct job_run run;
@@ -314,14 +315,23 @@ enter_service(struct restore_job *job)
                       "change the type back");
 }
 
-/* Semi-sync is decided by the type: once more now that it is the final one. */
+/* Semi-sync is decided by the type: once more now that it is the final one. A mysqld that has just
+ * died comes back without a source, and nobody else would give it one. */
 static void
 follow_with_final_type(struct restore_job *job)
 {
     CLEANUP(cancel_unrefp) struct cancel *cancel = cancel_new_child(NULL, PUT_BACK_STEP_MS);
-    bool follows = false;
-    job_say_error(&job->run, action_initialize_replication(job->run.context, cancel, &follows),
-                  "the shard's primary is not followed yet");
+    for (;;) {
+        bool follows = false;
+        struct error *error = action_initialize_replication(job->run.context, cancel, &follows);
+        bool is_lost = error_is(error, ERROR_UNAVAILABLE) || error_is(error, ERROR_CANCELED);
+        job_say_error(&job->run, error, "the shard's primary is not followed yet");
+        if (!is_lost)
+            return;
+        CLEANUP(error_freep) struct error *ended = cancel_sleep_ms(cancel, FOLLOW_PAUSE_MS);
+        if (ended != NULL)
+            return;
+    }
 }
 
 static void

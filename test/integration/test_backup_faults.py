@@ -357,6 +357,18 @@ def test_a_restore_whose_worker_is_killed_twice_leaves_a_clear_state_and_the_nex
     assert not os.path.exists(marker)
 
 
+def test_a_mysqld_killed_as_a_restored_tablet_joins_its_shard_replicates_all_the_same(backed_up):
+    """Its source is set after the data is in place, and nobody else would set it."""
+    cluster, primary, tablet, _ = backed_up
+    call = Background(tablet.manager.events, "RestoreFromBackup", timeout=180)
+    marker = os.path.join(tablet.directory, "restore_in_progress")
+    wait_for(lambda: os.path.exists(marker), "the data is being replaced", 60)
+    wait_for(lambda: not os.path.exists(marker), "the data is in place", 120)
+    tablet.kill_mysqld()
+    wait_for(call.done, "the restore has ended", 180)
+    in_service(cluster, primary, tablet)
+
+
 def test_an_agent_killed_in_the_middle_of_a_restore_restores_at_its_next_start(backed_up):
     cluster, primary, tablet, _ = backed_up
     marker = os.path.join(tablet.directory, "restore_in_progress")
