@@ -37,10 +37,11 @@ def scrape_once(connection, tally):
     while b"\r\n\r\n" not in answer:
         answer += connection.recv(1 << 16)
     head, _, body = answer.partition(b"\r\n\r\n")
-    tally.bytes = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
+    size = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
     have = len(body)
-    while have < tally.bytes:
+    while have < size:
         have += len(connection.recv(1 << 16))
+    tally.bytes = size
     tally.failed += not head.startswith(b"HTTP/1.1 200")
     tally.times.append(time.monotonic() - start)
 
