@@ -5,7 +5,7 @@
 A test that failed is run once more when nothing else runs; if it passes then, that is said, and counts
 as passed: the machine was busy, or the test is not good enough. Environment: KEEP=1 keeps the folders
 of the runs, VTAGENT_FLAVORS=mariadb picks servers, VTAGENT_BINARY the program, VTAGENT_LANES how many
-files run at a time (as many as there are processors), VTAGENT_BUDGET the seconds that all of it may
+files run at a time (one more than there are processors), VTAGENT_BUDGET the seconds that all of it may
 take. Last line: "<suite>: N passed, N failed"."""
 import contextlib
 import os
@@ -180,7 +180,8 @@ class Suite:
 
 
 def lanes():
-    return int(os.environ.get("VTAGENT_LANES", "0")) or os.cpu_count() or 1
+    """One more than processors: a test waits for a third of its time."""
+    return int(os.environ.get("VTAGENT_LANES", "0")) or (os.cpu_count() or 1) + 1
 
 
 def main(folder, suite):
