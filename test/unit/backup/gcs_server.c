@@ -189,8 +189,10 @@ send_all(int socket, const char *data, size_t size)
 static bool
 send_reply(struct connection *connection, const struct wanted *wanted, struct reply *reply)
 {
-    const struct gcs_server *server = connection->server;
+    struct gcs_server *server = connection->server;
+    pthread_mutex_lock(&server->lock);
     time_t now = time(NULL) + server->settings.clock_ahead_s;
+    pthread_mutex_unlock(&server->lock);
     struct tm parts;
     char date[64];
     gmtime_r(&now, &parts);
