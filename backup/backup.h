@@ -83,9 +83,13 @@ struct error *backup_take(struct storage *storage, const struct backup_directori
                           const struct backup_take_options *options, struct cancel *cancel,
                           char **ret_name) ERROR_MUST_CHECK;
 
-/* With a draft_path the backup is not complete yet: this puts its MANIFEST in its place, with what
- * was not known before. unavailable_ms 0: unknown. NOT_FOUND: there is no draft of that backup. */
-struct error *backup_publish(struct storage *storage, const char *draft_path, const char *name,
+/* With a draft_path the backup is not complete yet: its objects can be looked at first, by the
+ * draft (NOT_FOUND: it is of another backup), and then its MANIFEST is put in its place, with what
+ * was not known before (unavailable_ms 0: nothing). One that is there already is the same. */
+struct manifest;
+struct error *backup_read_draft(const char *draft_path, const char *name,
+                                struct manifest **ret_manifest) ERROR_MUST_CHECK;
+struct error *backup_publish(struct storage *storage, struct manifest *manifest,
                              int64_t unavailable_ms, struct cancel *cancel) ERROR_MUST_CHECK;
 
 /* Choosing: newest usable full backup (Vitess's rules, facts 1.5, 2.5). NOT_FOUND "no backup" when

@@ -251,17 +251,6 @@ say_taken(struct standstill *still)
             (long long)(still->has_stopped_sql ? clock_monotonic_ms() - still->start_ms : 0));
 }
 
-/* From here on a crash leaves nothing to put back in the server. */
-static struct error *
-note_copying(struct backup_job *job)
-{
-    job->run.journal.is_copying = true;
-    job->state = "crash";
-    return error_wrap(
-        journal_write(job->run.context->identity->tablet_directory, &job->run.journal),
-        "write the job's journal");
-}
-
 struct error *
 backup_freeze_take(struct backup_job *job)
 {
@@ -277,8 +266,9 @@ backup_freeze_take(struct backup_job *job)
     TRY(backup_open_journal(job, &before, true));
     struct error *error = stand_still(&still);
     go_on(&still);
+    job->state = "crash";
     if (error == NULL)
-        error = note_copying(job);
+        error = job_note_copying(&job->run);
     if (error == NULL) {
         say_taken(&still);
         return NULL;
@@ -333,8 +323,9 @@ prove_and_copy(struct backup_job *job)
     job->run.watched_folder = job->image.path;
     struct error *error = backup_copy_files(job);
     job->run.watched_folder = NULL;
-    if (error != NULL)
-        job_remove_incomplete(&job->run, job->backup_name);
+    if (error == NULL)
+        return backup_complete(job, job->run.context->backup->verify, job->run.cancel);
+    job_remove_incomplete(&job->run, job->backup_name);
     return error;
 }
 

@@ -130,17 +130,33 @@ backup_copy_files(struct backup_job *job)
     job_say(&job->run, LINE_INFO, "copying the server's files to backup '%s'", job->backup_name);
     job_set_phase(job->run.job, "copy");
     int64_t start_ms = clock_monotonic_ms();
+    options.draft = job_draft_path(&job->run);
     if (job->image.path != NULL) {
         options.progress = job_progress_path(&job->run);
         TRY(job_work_on(&job->run, &options, job->run.cancel));
     } else {
-        options.draft = job_draft_path(&job->run);
         TRY(job_work(&job->run, &options, job->run.cancel));
     }
     job_say(&job->run, LINE_INFO, "the files are copied after %.2f s, with %llu MB of memory",
             (double)(clock_monotonic_ms() - start_ms) / 1000.0,
             strtoull(job_result(&job->run, "memory_bytes"), NULL, 10) >> 20);
     return NULL;
+}
+
+struct error *
+backup_complete(struct backup_job *job, const char *verify, struct cancel *cancel)
+{
+    const struct job_publication publication = {
+        .backup_name = job->backup_name,
+        .verify = verify,
+        .server_version = job->facts.version_text,
+        .unavailable_ms = job->unavailable_ms,
+        .concurrency = job->threads,
+    };
+    struct error *error = job_publish(&job->run, &publication, cancel);
+    if (error != NULL)
+        job_remove_incomplete(&job->run, job->backup_name);
+    return error;
 }
 
 /* ---- Which way ---- */
@@ -203,24 +219,6 @@ back_up(struct backup_job *job, bool *ret_has_image)
     return *ret_has_image ? NULL : backup_stop_run(job);
 }
 
-/* mysqld serves again, and nobody waits for the action lock. */
-static struct error *
-verify(struct backup_job *job)
-{
-    const struct tablet_context *context = job->run.context;
-    if (str_equal(context->backup->verify, "none"))
-        return NULL;
-    CLEANUP(job_options_done) struct worker_options options = job_worker_options(context, "verify");
-    options.name = xstrdup(job->backup_name);
-    options.verify = xstrdup(context->backup->verify);
-    options.mysql_version = xstrdup(job->facts.version_text);
-    options.concurrency = job->threads;
-    options.rate_bytes_per_second = context->backup->rate_bytes_per_second;
-    job_set_phase(job->run.job, "verify");
-    return error_wrap(job_work(&job->run, &options, job->run.cancel), "read backup '%s' back",
-                      job->backup_name);
-}
-
 static struct error *
 end(struct backup_job *job, struct error *take_error)
 {
@@ -260,10 +258,7 @@ job_backup(struct tablet_context *context, struct job *registered,
 struct error *
 job_backup_finish(struct backup_job *take_rest)
 {
-    struct error *error = NULL;
-    if (take_rest->image.path != NULL)
-        error = backup_freeze_finish(take_rest);
-    if (error == NULL)
-        error = verify(take_rest);
+    struct error *error = take_rest->image.path != NULL ? backup_freeze_finish(take_rest)
+                                                        : backup_stop_finish(take_rest);
     return end(take_rest, error);
 }

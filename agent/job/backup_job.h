@@ -14,7 +14,7 @@ struct backup_job {
     /* stop */
     int64_t stopped_ms;
     bool was_quiesced, was_stopped, has_changed_type; /* what has to be undone */
-    bool is_copied, is_complete;
+    bool is_copied;
     /* freeze */
     struct supervisor_image image; /* path NULL: none */
     int64_t unavailable_ms;
@@ -26,6 +26,10 @@ struct backup_job {
 
 /* A worker that copies the server's files, or the image's, under the job's name. */
 struct error *backup_copy_files(struct backup_job *job) ERROR_MUST_CHECK;
+/* Reads back what was stored, as --backup-verify says it, and lists the backup; on failure nothing
+ * of it stays. */
+struct error *backup_complete(struct backup_job *job, const char *verify,
+                              struct cancel *cancel) ERROR_MUST_CHECK;
 /* A name from the time now, and the journal. */
 struct error *backup_open_journal(struct backup_job *job, const struct server_before *before,
                                   bool has_image) ERROR_MUST_CHECK;
@@ -33,6 +37,8 @@ struct error *backup_open_journal(struct backup_job *job, const struct server_be
 /* backup_stop.c: mysqld is down while its files are copied. Everything is as before afterwards,
  * whoever still waits for it. */
 struct error *backup_stop_run(struct backup_job *job) ERROR_MUST_CHECK;
+/* Any thread: completes the backup. */
+struct error *backup_stop_finish(struct backup_job *job) ERROR_MUST_CHECK;
 
 /* backup_freeze.c: mysqld is paused for an image of its files. */
 /* Why this server cannot be paused, NULL when it can. Caller frees. */
@@ -40,7 +46,7 @@ char *backup_freeze_problem(struct backup_job *job);
 /* [action] Replication stands or commits wait while the image is made; both go on afterwards,
  * whatever happened. On failure there is no image and no journal. */
 struct error *backup_freeze_take(struct backup_job *job) ERROR_MUST_CHECK;
-/* Any thread: proves and copies the image, and drops it. */
+/* Any thread: proves and copies the image, completes the backup, and drops the image. */
 struct error *backup_freeze_finish(struct backup_job *job) ERROR_MUST_CHECK;
 
 #endif

@@ -226,18 +226,18 @@ follow_primary(struct backup_job *job)
                   "the shard's primary is not followed yet");
 }
 
-/* The MANIFEST tells how long mysqld was down, or nothing about it if it does not come up. */
+/* Something is not as before: what is there of the backup is settled at once, without reading all
+ * of it, since the action lock is held. The MANIFEST then tells nothing of how long mysqld was
+ * down. */
 static struct error *
-complete(struct backup_job *job)
+settle(struct backup_job *job)
 {
     CLEANUP(cancel_unrefp) struct cancel *cancel = own_token();
-    struct error *error = NULL;
     if (job->is_copied)
-        error = job_publish(&job->run, job->backup_name, job->unavailable_ms, cancel);
-    job->is_complete = job->is_copied && error == NULL;
-    if (!job->is_complete && job->was_stopped)
+        return backup_complete(job, "size", cancel);
+    if (job->was_stopped)
         job_remove_incomplete(&job->run, job->backup_name);
-    return error;
+    return NULL;
 }
 
 /* mysqld first: without it nothing else can be done, and the journal stays for the next start. */
@@ -252,10 +252,23 @@ put_back(struct backup_job *job, struct error **ret_incomplete)
     error = error_first(error, error_wrap(enter_service(job), "change the type back"));
     if (is_up && job->was_quiesced)
         follow_primary(job);
-    /* Last: the storage may hang. */
-    *ret_incomplete = complete(job);
-    if (is_up)
-        job_close_journal(&job->run);
+    if (error == NULL && job->is_copied)
+        error = job_note_copying(&job->run);
+    if (error != NULL || !job->is_copied) {
+        /* Last: the storage may hang. */
+        *ret_incomplete = settle(job);
+        if (is_up)
+            job_close_journal(&job->run);
+    }
+    tablet_poke_health(job->run.context);
+    return error;
+}
+
+struct error *
+backup_stop_finish(struct backup_job *job)
+{
+    struct error *error = backup_complete(job, job->run.context->backup->verify, job->run.cancel);
+    job_close_journal(&job->run);
     tablet_poke_health(job->run.context);
     return error;
 }

@@ -16,7 +16,7 @@ struct journal {
     enum journal_kind kind;
     char *backup_name;
     char *image_name;  /* the supervisor's image that this job owns; "" (or NULL): none */
-    bool is_copying;   /* of a job with an image: the server goes on, nothing is to be put back */
+    bool is_copying;   /* the server goes on: nothing is to be put back */
     int original_type; /* topodata.TabletType */
     /* What the server was before; see server.h. */
     bool was_replicating, was_writable, semi_sync_primary, semi_sync_replica;

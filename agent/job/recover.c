@@ -100,7 +100,9 @@ static void
 complete_or_remove(struct job_run *run)
 {
     CLEANUP(cancel_unrefp) struct cancel *bounded = cancel_new_child(run->cancel, PUBLISH_MS);
-    struct error *error = job_publish(run, run->journal.backup_name, 0, bounded);
+    const struct job_publication publication = {
+        .backup_name = run->journal.backup_name, .verify = "size", .server_version = ""};
+    struct error *error = job_publish(run, &publication, bounded);
     if (error == NULL) {
         job_say(run, LINE_INFO, "backup '%s' is complete", run->journal.backup_name);
         return;
@@ -119,7 +121,9 @@ answer(struct job_run *run)
     if (!str_is_empty(journal->image_name))
         return answer_image(run);
     TRY(end_stray_worker(run));
-    if (!is_backup && restore_marker_exists(run->context)) {
+    if (journal->is_copying) {
+        job_say(run, LINE_INFO, "the tablet was back in service already");
+    } else if (!is_backup && restore_marker_exists(run->context)) {
         job_say(run, LINE_WARNING, "its data is incomplete: mysqld stays down until a restore");
     } else {
         TRY(start_server(run));

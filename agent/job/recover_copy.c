@@ -38,21 +38,17 @@ recover_drop_image(struct job_run *run)
 
 /* The first part of it was written by a process that is dead: it is read back whole. */
 static struct error *
-verify(struct copy *copy)
+complete(struct copy *copy)
 {
     struct job_run *run = &copy->run;
-    if (str_equal(run->context->backup->verify, "none"))
-        return NULL;
-    CLEANUP(job_options_done)
-    struct worker_options options = job_worker_options(run->context, "verify");
-    options.name = xstrdup(run->journal.backup_name);
-    options.verify = xstrdup("full");
-    options.mysql_version = xstrdup(copy->options.mysql_version);
-    options.concurrency = copy->options.concurrency;
-    options.rate_bytes_per_second = copy->options.rate_bytes_per_second;
-    job_set_phase(run->job, "verify");
-    return error_wrap(job_work(run, &options, run->cancel), "read backup '%s' back",
-                      run->journal.backup_name);
+    bool is_unread = str_equal(run->context->backup->verify, "none");
+    const struct job_publication publication = {
+        .backup_name = run->journal.backup_name,
+        .verify = is_unread ? "none" : "full",
+        .server_version = copy->options.mysql_version,
+        .concurrency = copy->options.concurrency,
+    };
+    return job_publish(run, &publication, run->cancel);
 }
 
 static struct error *
@@ -65,13 +61,14 @@ go_on(struct copy *copy)
     run->watched_folder = copy->options.image;
     struct error *error = job_work(run, &copy->options, run->cancel);
     run->watched_folder = NULL;
-    if (error != NULL) {
-        job_remove_incomplete(run, run->journal.backup_name);
-        return error;
+    if (error == NULL) {
+        job_say(run, LINE_INFO, "resumed: %s bytes were stored already",
+                job_result(run, "resumed_bytes"));
+        error = complete(copy);
     }
-    job_say(run, LINE_INFO, "resumed: %s bytes were stored already",
-            job_result(run, "resumed_bytes"));
-    return verify(copy);
+    if (error != NULL)
+        job_remove_incomplete(run, run->journal.backup_name);
+    return error;
 }
 
 static struct error *

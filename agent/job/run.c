@@ -264,17 +264,22 @@ job_kept_path(const struct job_run *run)
 }
 
 struct error *
-job_publish(struct job_run *run, const char *backup_name, int64_t unavailable_ms,
-            struct cancel *cancel)
+job_publish(struct job_run *run, const struct job_publication *publication, struct cancel *cancel)
 {
     CLEANUP(job_options_done)
     struct worker_options options = job_worker_options(run->context, "publish");
     options.draft = job_draft_path(run);
-    options.name = xstrdup(backup_name);
-    options.unavailable_ms = unavailable_ms;
+    options.name = xstrdup(publication->backup_name);
+    options.verify = xstrdup(publication->verify);
+    options.mysql_version = xstrdup(publication->server_version);
+    options.unavailable_ms = publication->unavailable_ms;
+    options.concurrency = publication->concurrency;
+    options.rate_bytes_per_second = run->context->backup->rate_bytes_per_second;
     if (!file_exists(options.draft))
         return error_new(ERROR_NOT_FOUND, "its files were not all copied");
-    return error_wrap(job_work(run, &options, cancel), "complete backup '%s'", backup_name);
+    job_set_phase(run->job, "verify");
+    return error_wrap(job_work(run, &options, cancel), "read back and complete backup '%s'",
+                      publication->backup_name);
 }
 
 struct error *
@@ -346,6 +351,14 @@ job_open_journal(struct job_run *run, enum journal_kind kind, const char *backup
                    "write the job's journal"));
     run->has_journal = true;
     return NULL;
+}
+
+struct error *
+job_note_copying(struct job_run *run)
+{
+    run->journal.is_copying = true;
+    return error_wrap(journal_write(run->context->identity->tablet_directory, &run->journal),
+                      "write the job's journal");
 }
 
 void

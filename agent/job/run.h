@@ -60,6 +60,8 @@ const char *job_result(const struct job_run *run, const char *key);
 struct error *job_open_journal(struct job_run *run, enum journal_kind kind, const char *backup_name,
                                Topodata__TabletType type,
                                const struct server_before *before) ERROR_MUST_CHECK;
+/* From here on a crash leaves nothing to put back in the server. */
+struct error *job_note_copying(struct job_run *run) ERROR_MUST_CHECK;
 /* A journal that cannot be removed is said, not fatal. */
 void job_close_journal(struct job_run *run);
 
@@ -69,8 +71,14 @@ char *job_progress_path(const struct job_run *run);
 char *job_draft_path(const struct job_run *run);
 /* The same for what a restore finds right in the present data. */
 char *job_kept_path(const struct job_run *run);
-/* Completes a backup by its draft. NOT_FOUND: it has none. */
-struct error *job_publish(struct job_run *run, const char *backup_name, int64_t unavailable_ms,
+/* Looks at what was stored ("full", "size" or "none" of --backup-verify) and completes the backup
+ * by its draft. NOT_FOUND: it has none; DATA_LOSS: it was stored wrongly, and is removed. */
+struct job_publication {
+    const char *backup_name, *verify, *server_version;
+    int64_t unavailable_ms; /* 0: as the draft says */
+    int64_t concurrency;
+};
+struct error *job_publish(struct job_run *run, const struct job_publication *publication,
                           struct cancel *cancel) ERROR_MUST_CHECK;
 /* The journal keeps what to run again when this copy is killed; then it is run again, once, and
  * goes on where it was. */

@@ -69,14 +69,6 @@ back_up(struct job_worker *worker)
 }
 
 static struct error *
-publish(struct job_worker *worker)
-{
-    const struct worker_options *in = worker->options;
-    return backup_publish(worker->storage, in->draft, in->name, in->unavailable_ms,
-                          worker->output->cancel);
-}
-
-static struct error *
 remove_incomplete(struct job_worker *worker)
 {
     const struct storage_interface *interface = worker->storage->interface;
@@ -220,8 +212,7 @@ static const struct mode modes[] = {
     {"check-storage", true, true, true, worker_check_storage},
     {"doctor", false, false, false, worker_doctor},
     {"backup", true, true, true, back_up},
-    {"publish", true, true, false, publish},
-    {"verify", true, true, false, worker_verify},
+    {"publish", true, true, false, worker_publish},
     {"open", true, true, false, open_only},
     {"open-read", true, false, false, open_only},
     {"look", true, false, false, worker_look},

@@ -40,10 +40,9 @@ worker_record(struct job_worker *worker)
 }
 
 static struct error *
-read_back(struct job_worker *worker, enum verdict_mode mode)
+compare(struct job_worker *worker, const struct manifest *manifest, enum verdict_mode mode)
 {
     const struct worker_options *in = worker->options;
-    struct cancel *cancel = worker->output->cancel;
     const struct backup_verify_options options = {
         .mode = mode == VERDICT_FULL ? BACKUP_VERIFY_FULL : BACKUP_VERIFY_SIZE,
         .concurrency = (int)in->concurrency,
@@ -51,38 +50,61 @@ read_back(struct job_worker *worker, enum verdict_mode mode)
         .on_progress = worker_on_progress,
         .progress_data = worker,
     };
-    CLEANUP(manifest_freep) struct manifest *manifest = NULL;
-    TRY(restore_open(worker->storage, in->keyspace, in->shard, in->name, cancel, &manifest));
-    return backup_verify(worker->storage, manifest, &options, cancel);
+    return backup_verify(worker->storage, manifest, &options, worker->output->cancel);
 }
 
 struct error *
 worker_read_back(struct job_worker *worker)
 {
-    enum verdict_mode mode;
-    TRY(verdict_mode_parse(worker->options->verify, &mode));
-    return read_back(worker, mode);
-}
-
-/* A backup that is not what was written must not be listed. That it is, is worth noting, but a note
- * that cannot be made is no reason to fail it. */
-struct error *
-worker_verify(struct job_worker *worker)
-{
     const struct worker_options *in = worker->options;
     enum verdict_mode mode;
+    CLEANUP(manifest_freep) struct manifest *manifest = NULL;
     TRY(verdict_mode_parse(in->verify, &mode));
-    struct error *error = read_back(worker, mode);
-    if (error == NULL) {
-        CLEANUP(error_freep) struct error *problem = write_verdict(worker, mode, "");
-        if (problem != NULL)
-            worker_output_log(worker->output, LINE_WARNING, problem->message);
-    }
-    if (!error_is(error, ERROR_DATA_LOSS))
-        return error;
+    TRY(restore_open(worker->storage, in->keyspace, in->shard, in->name, worker->output->cancel,
+                     &manifest));
+    return compare(worker, manifest, mode);
+}
+
+/* ---- Completing ---- */
+
+static struct error *
+remove_damaged(struct job_worker *worker, struct error *take_error)
+{
     struct error *removal = worker->storage->interface->remove(
-        worker->storage, worker->output->cancel, worker->directory, in->name);
-    return error_first(error_wrap(error, "the backup was stored wrongly and is removed"), removal);
+        worker->storage, worker->output->cancel, worker->directory, worker->options->name);
+    return error_first(error_wrap(take_error, "the backup was stored wrongly and is removed"),
+                       removal);
+}
+
+/* That it was looked at is worth noting, but a note that cannot be made is no reason to fail it. */
+static void
+note_verdict(struct job_worker *worker, enum verdict_mode mode)
+{
+    CLEANUP(error_freep) struct error *problem = write_verdict(worker, mode, "");
+    if (problem != NULL)
+        worker_output_log(worker->output, LINE_WARNING, problem->message);
+}
+
+/* What is not as it was written is never listed: the MANIFEST comes after the reading. */
+struct error *
+worker_publish(struct job_worker *worker)
+{
+    const struct worker_options *in = worker->options;
+    struct cancel *cancel = worker->output->cancel;
+    enum verdict_mode mode = VERDICT_SIZE;
+    bool is_verified = !str_is_empty(in->verify) && !str_equal(in->verify, "none");
+    CLEANUP(manifest_freep) struct manifest *manifest = NULL;
+    TRY(backup_read_draft(in->draft, in->name, &manifest));
+    if (is_verified)
+        TRY(verdict_mode_parse(in->verify, &mode));
+    struct error *error = is_verified ? compare(worker, manifest, mode) : NULL;
+    if (error_is(error, ERROR_DATA_LOSS))
+        return remove_damaged(worker, error);
+    TRY(error);
+    TRY(backup_publish(worker->storage, manifest, in->unavailable_ms, cancel));
+    if (is_verified)
+        note_verdict(worker, mode);
+    return NULL;
 }
 
 /* ---- Finding ---- */

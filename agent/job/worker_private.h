@@ -26,7 +26,7 @@ struct error *worker_open_storage(struct job_worker *worker, bool wants_write) E
 struct error *worker_check_storage(struct job_worker *worker) ERROR_MUST_CHECK;
 struct error *worker_doctor(struct job_worker *worker) ERROR_MUST_CHECK;
 /* worker_check.c: modes that look at a stored backup and record what they found. */
-struct error *worker_verify(struct job_worker *worker) ERROR_MUST_CHECK;
+struct error *worker_publish(struct job_worker *worker) ERROR_MUST_CHECK;
 struct error *worker_look(struct job_worker *worker) ERROR_MUST_CHECK;
 struct error *worker_find(struct job_worker *worker) ERROR_MUST_CHECK;
 struct error *worker_read_back(struct job_worker *worker) ERROR_MUST_CHECK;

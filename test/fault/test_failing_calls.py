@@ -166,7 +166,7 @@ def test_a_backup_that_met_an_error_is_not_listed_or_is_good(place):
         if done.returncode == 0:
             assert len(complete) == 1, f"{what}: said to be done\n{done.stdout}"
         for name in complete:
-            good = place.work("verify", f"--name={name}", "--verify=full")
+            good = place.work("read-back", f"--name={name}", "--verify=full")
             assert good.returncode == 0, f"{what}: listed, and\n{good.stdout}"
             assert contents(place, name) == contents(place, OLD), what
         assert place.data() == place.pristine, what
@@ -174,7 +174,7 @@ def test_a_backup_that_met_an_error_is_not_listed_or_is_good(place):
 
 
 def test_a_verification_that_met_an_error_removes_no_good_backup(place):
-    for what, done in each_call(place, "verify", f"--name={OLD}", "--verify=full"):
+    for what, done in each_call(place, "read-back", f"--name={OLD}", "--verify=full"):
         assert os.path.exists(os.path.join(place.shard, OLD, "MANIFEST")), f"{what}\n{done.stdout}"
 
 

@@ -170,38 +170,58 @@ Test(worker, backup_check_wipe_and_copy, .init = open_server, .fini = close_serv
     freep(&table);
 }
 
-static struct error *
-verify(const char *name, const char *how)
+static void
+back_up_as_draft(void)
 {
-    struct worker_options options = options_of("verify");
+    struct worker_options options = options_of("backup");
+    options.draft = below("draft");
+    cr_assert_null(work(&options));
+    cr_assert_str_eq(result("name"), NAME);
+}
+
+static struct error *
+publish(const char *name, const char *how)
+{
+    struct worker_options options = options_of("publish");
     options.name = xstrdup(name);
     options.verify = xstrdup(how);
+    options.draft = below("draft");
     return work(&options);
 }
 
-Test(worker, a_backup_that_is_not_what_was_written_is_removed, .init = open_server,
+Test(worker, a_backup_that_is_not_what_was_written_is_never_listed, .init = open_server,
      .fini = close_server)
 {
-    struct worker_options options = options_of("backup");
-    cr_assert_null(work(&options));
-    char *name = xstrdup(result("name"));
-    cr_assert_null(verify(name, "full"));
-    char *object = xasprintf("%s/backups/ks/0/%s/0", folder, name);
-    char *manifest = xasprintf("%s/backups/ks/0/%s/MANIFEST", folder, name);
+    char *object = below("backups/ks/0/" NAME "/0");
+    char *manifest = below("backups/ks/0/" NAME "/MANIFEST");
     struct buffer stored = BUFFER_INIT;
+    back_up_as_draft();
+    cr_assert(!file_exists(manifest));
     cr_assert_null(file_read(object, 1 << 20, &stored));
     stored.data[stored.length_bytes / 2] ^= 1;
     cr_assert_null(file_write_safely(object, stored.data, stored.length_bytes, 0660));
-    cr_assert_null(verify(name, "size"));
-    struct error *error = verify(name, "full");
+    struct error *error = publish(NAME, "full");
     cr_assert(error_is(error, ERROR_DATA_LOSS));
     cr_assert_not_null(strstr(error->message, "is removed"));
-    cr_assert(!file_exists(manifest));
+    cr_assert(!file_exists(manifest) && !file_exists(object));
     error_free(error);
     buffer_done(&stored);
     freep(&object);
     freep(&manifest);
-    freep(&name);
+}
+
+Test(worker, a_draft_is_published_after_a_look_and_once, .init = open_server, .fini = close_server)
+{
+    char *manifest = below("backups/ks/0/" NAME "/MANIFEST");
+    const char *const ways[] = {"none", "size", "full", "full"};
+    back_up_as_draft();
+    error_free(publish("another", "full"));
+    cr_assert(!file_exists(manifest));
+    for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+        cr_assert_null(publish(NAME, ways[i]));
+        cr_assert(file_exists(manifest));
+    }
+    freep(&manifest);
 }
 
 Test(worker, another_version_is_told, .init = open_server, .fini = close_server)
