@@ -184,7 +184,7 @@ def test_a_delta_restore_deletes_data_before_it_finds_the_backup_damaged(shard):
     flip_all(cluster.backup_path(name, str(number)))
     before = contents(rdonly, cluster)
     call = faults.Background(restore, rdonly)
-    assert "damaged" in str(call.failure(180))
+    assert "DATA_LOSS" in str(call.failure(180))
     flip_all(cluster.backup_path(name, str(number)))
     assert contents(rdonly, cluster) == before
     in_service(cluster, primary, rdonly)
