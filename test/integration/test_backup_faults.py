@@ -103,6 +103,26 @@ def test_a_killed_agent_is_answered_at_its_next_start(shard, rdonly, moment):
     assert len(cluster.complete_backups()) >= 1
 
 
+def is_reading_back(tablet):
+    """mysqld is up again, the MANIFEST is not there yet."""
+    worker = faults.worker_of(tablet)
+    return worker is not None and "--mode=publish" in faults.command_of(worker)
+
+
+def test_an_agent_killed_while_a_backup_is_read_back_lists_it_at_its_next_start(shard, rdonly):
+    cluster, primary, _ = shard
+    call, worker = caught(cluster, rdonly, lambda: is_reading_back(rdonly))
+    assert not cluster.complete_backups()
+    pid = rdonly.mysqld_pid()
+    rdonly.agent.kill()
+    faults.kill(worker)
+    call.failure(180)
+    rdonly.start_agent()
+    in_service(cluster, primary, rdonly)
+    wait_for(lambda: len(cluster.complete_backups()) == 1, "the backup is listed")
+    assert rdonly.mysqld_pid() == pid, "it was in service already"
+
+
 def test_agent_and_worker_killed_together_are_answered_too(shard, rdonly):
     cluster, primary, _ = shard
     call, worker = caught(cluster, rdonly, moments(cluster, rdonly)["while it copies"])
