@@ -9,7 +9,7 @@
 #include "agent/base/cancel.h"
 
 #define GCS_LANES 8u
-#define GCS_LANES_BYTES (32u << 20)
+#define GCS_LANES_BYTES (24u << 20)
 
 struct gcs_lanes;
 struct gcs_lanes *gcs_lanes_new(void);

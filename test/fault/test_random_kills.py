@@ -111,7 +111,7 @@ def check_backups(cluster, primary):
     """Complete ones are right in every byte; and the shard's storage stays small."""
     for name in complete(cluster):
         done = cluster.run.command([
-            cluster.run.vtagent(), "job", "--mode=verify", "--verify=full", "--concurrency=2", f"--name={name}",
+            cluster.run.vtagent(), "job", "--mode=read-back", "--verify=full", "--concurrency=2", f"--name={name}",
             "--storage-implementation=file", f"--file-root={cluster.backup_root}",
             f"--keyspace={cluster.keyspace}", f"--shard={cluster.shard}", f"--alias={primary.alias}"])
         assert done.returncode == 0, f"{name} is listed as complete\n{done.stdout}"

@@ -7,28 +7,18 @@ import time
 import pytest
 
 from vtharness.cluster import shard_of
-from vtharness.health import Listener, get, leaves_and_returns
+from vtharness.fixtures import primary, replica  # noqa: F401
+from vtharness.health import Listener, get, leaves_and_returns, wait_ready
 from vtharness.run import Run
 from vtharness.wait import wait_for
+
 
 @pytest.fixture(scope="module")
 def shard(flavor):
     with Run("health") as run:
-        cluster, primary, (replica,) = shard_of(run, flavor, agent_flags=[
-            "--heartbeat-enable"])
-        for tablet in (primary, replica):
-            wait_for(lambda t=tablet: get(t, "/readyz")[0] == 200, f"{tablet.alias} is ready")
+        cluster, *_ = shard_of(run, flavor, agent_flags=["--heartbeat-enable"])
+        wait_ready(cluster)
         yield cluster
-
-
-@pytest.fixture
-def primary(shard):
-    return shard.tablets[100]
-
-
-@pytest.fixture
-def replica(shard):
-    return shard.tablets[101]
 
 
 def test_a_mysqld_that_hangs_is_noticed(replica):

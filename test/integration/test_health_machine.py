@@ -9,7 +9,8 @@ import pytest
 from vtharness import wire
 from vtharness.cluster import Cluster
 from vtharness.filesystem import filled, frozen, mount_xfs
-from vtharness.health import TWO_INTERVALS, Listener, get, leaves_and_returns
+from vtharness.fixtures import primary, replica  # noqa: F401
+from vtharness.health import TWO_INTERVALS, Listener, get, leaves_and_returns, wait_ready
 from vtharness.network import own_network, silent
 from vtharness.run import Run
 from vtharness.wait import holds_for, wait_for
@@ -31,19 +32,8 @@ def shard(flavor):
         cluster.make_primary(primary)
         cluster.wait_following(replica, primary)
         cluster.make_table(primary)
-        for tablet in (primary, replica):
-            wait_for(lambda t=tablet: get(t, "/readyz")[0] == 200, f"{tablet.alias} is ready")
+        wait_ready(cluster)
         yield cluster
-
-
-@pytest.fixture
-def primary(shard):
-    return shard.tablets[100]
-
-
-@pytest.fixture
-def replica(shard):
-    return shard.tablets[101]
 
 
 def with_trouble(tablet, trouble, cause, budget=TWO_INTERVALS, meanwhile=lambda: None):

@@ -9,7 +9,8 @@ from vtharness import exposition, faults, wire
 from vtharness.browser import Browser
 from vtharness.cluster import shard_of
 from vtharness.faults import caught_in_the_middle
-from vtharness.health import get
+from vtharness.fixtures import primary, replica  # noqa: F401
+from vtharness.health import get, wait_ready
 from vtharness.process import command_of
 from vtharness.run import Run
 from vtharness.security import Authority
@@ -23,25 +24,14 @@ OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 @pytest.fixture(scope="module")
 def shard(one_flavor):
     with Run("page") as run:
-        cluster, primary, (replica, rdonly) = shard_of(
+        cluster, first, (_, rdonly) = shard_of(
             run, one_flavor, ("replica", "replica", "rdonly"),
             agent_flags=["--backup-quiesce=stop", "--backup-rate-limit=12M", "--heartbeat-enable",
                          "--restore-concurrency=1"])
-        cluster.insert(primary, 10)
+        cluster.insert(first, 10)
         cluster.wait_rows(rdonly, 10)
-        for tablet in (primary, replica, rdonly):
-            wait_for(lambda t=tablet: get(t, "/readyz")[0] == 200, f"{tablet.alias} is ready")
+        wait_ready(cluster)
         yield cluster
-
-
-@pytest.fixture
-def primary(shard):
-    return shard.tablets[100]
-
-
-@pytest.fixture
-def replica(shard):
-    return shard.tablets[101]
 
 
 @pytest.fixture

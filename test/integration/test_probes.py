@@ -8,7 +8,8 @@ import pytest
 
 from vtharness.cluster import shard_of
 from vtharness.faults import Background, stopped_thread, thread_named
-from vtharness.health import Listener, get
+from vtharness.fixtures import primary, replica  # noqa: F401
+from vtharness.health import Listener, get, wait_ready
 from vtharness.run import Run
 from vtharness.wait import wait_for
 
@@ -16,20 +17,9 @@ from vtharness.wait import wait_for
 @pytest.fixture(scope="module")
 def shard(flavor):
     with Run("probes") as run:
-        cluster, primary, (replica,) = shard_of(run, flavor, agent_flags=["--stuck-after=2s"])
-        for tablet in (primary, replica):
-            wait_for(lambda t=tablet: get(t, "/readyz")[0] == 200, f"{tablet.alias} is ready")
+        cluster, *_ = shard_of(run, flavor, agent_flags=["--stuck-after=2s"])
+        wait_ready(cluster)
         yield cluster
-
-
-@pytest.fixture
-def primary(shard):
-    return shard.tablets[100]
-
-
-@pytest.fixture
-def replica(shard):
-    return shard.tablets[101]
 
 
 def test_what_an_action_mended_serves_at_once(replica):

@@ -23,3 +23,14 @@ def run(request):
 def module_run(request):
     with runs.Run(request.module.__name__.removeprefix("test_")) as made:
         yield made
+
+
+# Of a module whose `shard` is a cluster with the tablets 100, its primary, and 101.
+@pytest.fixture
+def primary(shard):
+    return shard.tablets[100]
+
+
+@pytest.fixture
+def replica(shard):
+    return shard.tablets[101]

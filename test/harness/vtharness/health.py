@@ -22,6 +22,11 @@ def get(tablet, path, accept="text/plain"):
         connection.close()
 
 
+def wait_ready(cluster):
+    for tablet in cluster.tablets.values():
+        wait_for(lambda t=tablet: get(t, "/readyz")[0] == 200, f"{tablet.alias} is ready")
+
+
 class Listener(threading.Thread):
     """A StreamHealth subscription: every message with the moment it came."""
 
