@@ -154,7 +154,7 @@ def measure_reparents(both):
     row("writes blocked by it", "ms", *blocked, most=300)
 
 
-def measure_calls(both, rounds=5):
+def measure_calls(both, rounds=15):
     """Of a replica: its third tablet, which was never primary."""
     for method, kept, fresh, most in (("Ping", 1000, 200, 1.0), ("FullStatus", 200, 100, 0.4),
                                       ("ExecuteFetchAsDba", 200, 100, 1.0)):
