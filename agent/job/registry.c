@@ -362,12 +362,12 @@ not_found(struct job_registry *registry, const char *id)
 static void
 end_waiting(struct job *job)
 {
-    CLEANUP(error_freep)
-    struct error *outcome =
-        error_new(ERROR_CANCELED, "job '%s': canceled before it began", job->view.id);
+    CLEANUP(error_freep) struct error *outcome = NULL;
     lock(job->registry);
-    if (job->view.state == JOB_WAITING)
+    if (job->view.state == JOB_WAITING) {
+        outcome = error_new(ERROR_CANCELED, "job '%s': canceled before it began", job->view.id);
         note_end(job, outcome);
+    }
     unlock(job->registry);
 }
 
