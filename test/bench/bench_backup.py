@@ -90,7 +90,7 @@ def data_files(tablet):
     return measure.files_below(*(os.path.join(tablet.directory, part) for part in ("data", "innodb")))
 
 
-def add_tablets(cluster, primary, is_beside):
+def add_tablets(cluster, primary, is_beside=True):
     """A rdonly of ours and, beside it, one of Vitess's (or None), from one backup of the primary."""
     backup(cluster, primary, allows_primary=True)
     ours = cluster.add(101, "rdonly")
