@@ -12,9 +12,8 @@ import bench
 from bench import cpu_seconds, latency, resident_mb, row
 from measure import Watch
 
-from vtharness import servers
 from vtharness.cluster import shard_of
-from vtharness.health import Listener, get
+from vtharness.health import Listener, get, wait_ready
 from vtharness.run import Run
 from vtharness.wait import wait_for
 
@@ -133,26 +132,15 @@ def measure_load(tablet):
     row("its growth over the last 35 s", late - early, "MB", 1)
 
 
-def main():
-    wanted = os.environ.get("FLAVOR")
-    flavor = servers.flavor_named(wanted) if wanted else next(iter(servers.flavors()), None)
-    if flavor is None:
-        print("no database server here", file=sys.stderr)
-        return 2
-    print(f"vtagent with {flavor.name} {flavor.version()}, {os.cpu_count()} processors")
+def measure_all(flavor):
     with Run("bench-health") as run:
-        _, primary, (replica,) = shard_of(run, flavor, agent_flags=["--heartbeat-enable"])
-        for tablet in (primary, replica):
-            wait_for(lambda t=tablet: get(t, "/readyz")[0] == 200, f"{tablet.alias} is ready")
+        cluster, primary, (replica,) = shard_of(run, flavor, agent_flags=["--heartbeat-enable"])
+        wait_ready(cluster)
         parts = {"idle": lambda: measure_idle((primary, replica)), "load": lambda: measure_load(replica),
                  "telling": lambda: measure_telling(replica)}
         for name in os.environ.get("PARTS", " ".join(parts)).split():
             parts[name]()
-    missed = [what for what, _, _, _, _, is_met in bench.rows if not is_met]
-    print(f"{len(bench.rows)} figures, {len(missed)} targets missed"
-          + (f": {', '.join(missed)}" if missed else ""))
-    return 1 if missed else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(bench.report(measure_all))

@@ -32,12 +32,7 @@ def shard(flavor):
             mount_xfs(run, cluster.data_root)
         except pytest.skip.Exception:
             print("no file system that shares blocks here: mysqld is stopped for every backup")
-        cluster.start_topology().register()
-        primary, rdonly = cluster.add(100), cluster.add(101, "rdonly")
-        cluster.start_all()
-        cluster.make_primary(primary)
-        cluster.wait_following(rdonly, primary)
-        cluster.make_table(primary)
+        primary, (rdonly,) = cluster.start_shard(("replica", "rdonly"))
         cluster.insert(primary, 50, "y" * 150)
         cluster.wait_rows(rdonly, 50)
         yield cluster, primary, rdonly

@@ -27,12 +27,7 @@ def shard(module_run, one_flavor):
         f"--storage-timeout={STORAGE_TIMEOUT:g}s"])
     backing = module_run.folder("backing")
     with BadMount(backing, cluster.backup_root) as mount:
-        cluster.start_topology().register()
-        primary, rdonly = cluster.add(100), cluster.add(101, "rdonly")
-        cluster.start_all()
-        cluster.make_primary(primary)
-        cluster.wait_following(rdonly, primary)
-        cluster.make_table(primary)
+        cluster.start_shard(("replica", "rdonly"))
         yield cluster, mount, backing
 
 

@@ -23,12 +23,7 @@ def shard_on(run, flavor, reflink=True, **options):
     """A primary and a rdonly whose data is on an XFS; (cluster, primary, rdonly)."""
     cluster = Cluster(run, flavor, **options)
     mount_xfs(run, cluster.data_root, reflink)
-    cluster.start_topology().register()
-    primary, rdonly = cluster.add(100), cluster.add(101, "rdonly")
-    cluster.start_all()
-    cluster.make_primary(primary)
-    cluster.wait_following(rdonly, primary)
-    cluster.make_table(primary)
+    primary, (rdonly,) = cluster.start_shard(("replica", "rdonly"))
     return cluster, primary, rdonly
 
 

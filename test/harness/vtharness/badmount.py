@@ -198,21 +198,18 @@ class Server:
         if inode is not None and self.paths.get(inode) == path:
             del self.paths[inode]
 
-    def unlink(self, node, _owner, body, order):
-        path = self.child(node, body)
-        os.unlink(path)
+    def remove(self, how, path, order):
+        how(path)
         self.forget(path)
         if order == "twice":
             raise OSError(errno.ENOENT, "sent twice")
         return b""
 
+    def unlink(self, node, _owner, body, order):
+        return self.remove(os.unlink, self.child(node, body), order)
+
     def rmdir(self, node, _owner, body, order):
-        path = self.child(node, body)
-        os.rmdir(path)
-        self.forget(path)
-        if order == "twice":
-            raise OSError(errno.ENOENT, "sent twice")
-        return b""
+        return self.remove(os.rmdir, self.child(node, body), order)
 
     def move(self, node, target, names, order):
         old, new = (name.decode() for name in names.split(b"\0")[:2])

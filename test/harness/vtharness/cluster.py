@@ -63,6 +63,17 @@ class Cluster:
     def storage_flags(self):
         return ["--backup-storage-implementation=file", f"--file-backup-storage-root={self.backup_root}"]
 
+    def start_shard(self, kinds=("replica", "replica"), durability=None):
+        """From no topology to a shard whose first tablet is primary of a table `t`: (primary, others)."""
+        self.start_topology().register(durability)
+        tablets = [self.add(100 + index, kind) for index, kind in enumerate(kinds)]
+        self.start_all()
+        primary = self.make_primary(tablets[0])
+        for other in tablets[1:]:
+            self.wait_following(other, primary)
+        self.make_table(primary)
+        return primary, tablets[1:]
+
     # ---- tablets ----
     def add(self, uid, kind="replica", **options):
         """A tablet that is not started yet."""
@@ -173,11 +184,5 @@ class Cluster:
 
 def shard_of(run, flavor, kinds=("replica", "replica"), durability=None, **options):
     """A running shard whose first tablet is primary of a table `t`; (cluster, primary, others)."""
-    cluster = Cluster(run, flavor, **options).start_topology().register(durability)
-    tablets = [cluster.add(100 + index, kind) for index, kind in enumerate(kinds)]
-    cluster.start_all()
-    primary = cluster.make_primary(tablets[0])
-    for other in tablets[1:]:
-        cluster.wait_following(other, primary)
-    cluster.make_table(primary)
-    return cluster, primary, tablets[1:]
+    cluster = Cluster(run, flavor, **options)
+    return cluster, *cluster.start_shard(kinds, durability)
