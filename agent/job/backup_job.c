@@ -153,10 +153,7 @@ backup_complete(struct backup_job *job, const char *verify, struct cancel *cance
         .unavailable_ms = job->unavailable_ms,
         .concurrency = job->threads,
     };
-    struct error *error = job_publish(&job->run, &publication, cancel);
-    if (error != NULL)
-        job_remove_incomplete(&job->run, job->backup_name);
-    return error;
+    return job_publish(&job->run, &publication, cancel);
 }
 
 /* ---- Which way ---- */

@@ -227,8 +227,7 @@ follow_primary(struct backup_job *job)
 }
 
 /* Something is not as before: what is there of the backup is settled at once, without reading all
- * of it, since the action lock is held. The MANIFEST then tells nothing of how long mysqld was
- * down. */
+ * of it, since the action lock is held. */
 static struct error *
 settle(struct backup_job *job)
 {

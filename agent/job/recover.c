@@ -103,12 +103,9 @@ complete_or_remove(struct job_run *run)
     const struct job_publication publication = {
         .backup_name = run->journal.backup_name, .verify = "size", .server_version = ""};
     struct error *error = job_publish(run, &publication, bounded);
-    if (error == NULL) {
+    if (error == NULL)
         job_say(run, LINE_INFO, "backup '%s' is complete", run->journal.backup_name);
-        return;
-    }
     job_say_error(run, error, "the backup is given up");
-    job_remove_incomplete(run, run->journal.backup_name);
 }
 
 static struct error *

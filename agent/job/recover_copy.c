@@ -61,14 +61,13 @@ go_on(struct copy *copy)
     run->watched_folder = copy->options.image;
     struct error *error = job_work(run, &copy->options, run->cancel);
     run->watched_folder = NULL;
-    if (error == NULL) {
-        job_say(run, LINE_INFO, "resumed: %s bytes were stored already",
-                job_result(run, "resumed_bytes"));
-        error = complete(copy);
-    }
-    if (error != NULL)
+    if (error != NULL) {
         job_remove_incomplete(run, run->journal.backup_name);
-    return error;
+        return error;
+    }
+    job_say(run, LINE_INFO, "resumed: %s bytes were stored already",
+            job_result(run, "resumed_bytes"));
+    return complete(copy);
 }
 
 static struct error *

@@ -326,11 +326,12 @@ follow_with_final_type(struct restore_job *job)
         struct error *error = action_initialize_replication(job->run.context, cancel, &follows);
         bool is_lost = error_is(error, ERROR_UNAVAILABLE) || error_is(error, ERROR_CANCELED);
         job_say_error(&job->run, error, "the shard's primary is not followed yet");
-        if (!is_lost)
+        if (!is_lost || cancel_is_requested(cancel))
             return;
-        CLEANUP(error_freep) struct error *ended = cancel_sleep_ms(cancel, FOLLOW_PAUSE_MS);
+        CLEANUP(error_freep)
+        struct error *ended = cancel_sleep_ms(job->run.context->stop, FOLLOW_PAUSE_MS);
         if (ended != NULL)
-            return;
+            return; /* the next start sets it */
     }
 }
 

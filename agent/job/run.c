@@ -275,11 +275,15 @@ job_publish(struct job_run *run, const struct job_publication *publication, stru
     options.unavailable_ms = publication->unavailable_ms;
     options.concurrency = publication->concurrency;
     options.rate_bytes_per_second = run->context->backup->rate_bytes_per_second;
-    if (!file_exists(options.draft))
-        return error_new(ERROR_NOT_FOUND, "its files were not all copied");
     job_set_phase(run->job, "verify");
-    return error_wrap(job_work(run, &options, cancel), "read back and complete backup '%s'",
-                      publication->backup_name);
+    struct error *error =
+        file_exists(options.draft)
+            ? error_wrap(job_work(run, &options, cancel), "read back and complete backup '%s'",
+                         publication->backup_name)
+            : error_new(ERROR_NOT_FOUND, "its files were not all copied");
+    if (error != NULL)
+        job_remove_incomplete(run, publication->backup_name);
+    return error;
 }
 
 struct error *

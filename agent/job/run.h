@@ -72,7 +72,8 @@ char *job_draft_path(const struct job_run *run);
 /* The same for what a restore finds right in the present data. */
 char *job_kept_path(const struct job_run *run);
 /* Looks at what was stored ("full", "size" or "none" of --backup-verify) and completes the backup
- * by its draft. NOT_FOUND: it has none; DATA_LOSS: it was stored wrongly, and is removed. */
+ * by its draft; on failure nothing of it stays. NOT_FOUND: it has no draft; DATA_LOSS: it was
+ * stored wrongly. */
 struct job_publication {
     const char *backup_name, *verify, *server_version;
     int64_t unavailable_ms; /* 0: as the draft says */

@@ -91,16 +91,23 @@ remove_incomplete(struct job_worker *worker)
     return error;
 }
 
+struct backup_verify_options
+worker_verify_options(struct job_worker *worker, enum backup_verify_mode mode)
+{
+    return (struct backup_verify_options){
+        .mode = mode,
+        .concurrency = (int)worker->options->concurrency,
+        .rate_bytes_per_second = (uint64_t)worker->options->rate_bytes_per_second,
+        .on_progress = worker_on_progress,
+        .progress_data = worker,
+    };
+}
+
 /* Found after the deletion, damage would cost the present data too. */
 static struct error *
 read_before_restore(struct job_worker *worker, const struct manifest *manifest)
 {
-    const struct backup_verify_options options = {
-        .mode = BACKUP_VERIFY_FULL,
-        .concurrency = (int)worker->options->concurrency,
-        .on_progress = worker_on_progress,
-        .progress_data = worker,
-    };
+    const struct backup_verify_options options = worker_verify_options(worker, BACKUP_VERIFY_FULL);
     if (str_is_empty(worker->options->verify))
         return NULL;
     return backup_verify(worker->storage, manifest, &options, worker->output->cancel);
@@ -135,15 +142,9 @@ match(struct job_worker *worker)
 {
     const struct worker_options *in = worker->options;
     CLEANUP(manifest_freep) struct manifest *manifest = NULL;
-    const struct backup_verify_options options = {
-        .mode = BACKUP_VERIFY_FULL,
-        .present = &worker->directories,
-        .kept_path = in->kept,
-        .concurrency = (int)in->concurrency,
-        .rate_bytes_per_second = (uint64_t)in->rate_bytes_per_second,
-        .on_progress = worker_on_progress,
-        .progress_data = worker,
-    };
+    struct backup_verify_options options = worker_verify_options(worker, BACKUP_VERIFY_FULL);
+    options.present = &worker->directories;
+    options.kept_path = in->kept;
     TRY(restore_open(worker->storage, in->keyspace, in->shard, in->name, worker->output->cancel,
                      &manifest));
     return backup_verify(worker->storage, manifest, &options, worker->output->cancel);

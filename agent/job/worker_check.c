@@ -42,14 +42,8 @@ worker_record(struct job_worker *worker)
 static struct error *
 compare(struct job_worker *worker, const struct manifest *manifest, enum verdict_mode mode)
 {
-    const struct worker_options *in = worker->options;
-    const struct backup_verify_options options = {
-        .mode = mode == VERDICT_FULL ? BACKUP_VERIFY_FULL : BACKUP_VERIFY_SIZE,
-        .concurrency = (int)in->concurrency,
-        .rate_bytes_per_second = (uint64_t)in->rate_bytes_per_second,
-        .on_progress = worker_on_progress,
-        .progress_data = worker,
-    };
+    const struct backup_verify_options options = worker_verify_options(
+        worker, mode == VERDICT_FULL ? BACKUP_VERIFY_FULL : BACKUP_VERIFY_SIZE);
     return backup_verify(worker->storage, manifest, &options, worker->output->cancel);
 }
 

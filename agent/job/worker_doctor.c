@@ -111,9 +111,7 @@ read_newest(struct server_subject *subject, struct cancel *cancel, int64_t *ret_
 {
     struct job_worker *worker = subject->worker;
     const struct worker_options *in = worker->options;
-    CLEANUP(freep) char *newest = NULL;
     CLEANUP(backup_list_done) struct backup_list list = {.items = NULL};
-    TRY(backup_find_newest(worker->storage, in->keyspace, in->shard, cancel, &newest));
     TRY(backup_list_read(worker->storage, in->keyspace, in->shard, NEWEST_LOOKED_AT, cancel,
                          &list));
     for (size_t i = 0; i < list.count; i++) {

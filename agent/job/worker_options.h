@@ -13,8 +13,8 @@
  *   check-storage      can backups be written, and can this server be backed up?
  *   doctor             the same, every row told; complete_ns: of the newest backup
  *   backup             name
- *   publish            completes the backup `name` with its `draft`
- *   verify             reads the fresh backup `name` back; a bad one is removed
+ *   publish            reads the backup `name` back, as `verify` says, and completes it with its
+ *                      `draft`; a bad one is removed
  *   open               can the storage be opened?
  *   open-read          the same, for reading only
  *   look               `backup` for each of the newest (backup_line.h), and the newest complete
@@ -42,9 +42,10 @@ struct worker_options {
     char *progress; /* backup: a local file for what is stored already */
     char *draft;    /* backup: a local file for the MANIFEST; publish */
     bool resumes;   /* what an earlier worker had begun; resumed_bytes */
-    char *verify;   /* mode verify: "size", "full"; restore-check: "full" reads the backup too */
-    char *kept;     /* restore-match, restore-copy: a local file */
-    char *problem;  /* of record; "": none */
+    char *
+        verify; /* "size", "full"; publish: or "none"; restore-check: "full" reads the backup too */
+    char *kept; /* restore-match, restore-copy: a local file */
+    char *problem; /* of record; "": none */
     int64_t chunk_bytes, max_memory_bytes, rate_bytes_per_second;
     int64_t storage_timeout_ms; /* 0: none */
 };

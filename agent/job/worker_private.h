@@ -16,6 +16,9 @@ struct job_worker {
 };
 /* A backup_progress; data is the worker. */
 void worker_on_progress(uint64_t done, uint64_t total, const char *text, void *data);
+/* How the worker's options want a backup read. */
+struct backup_verify_options worker_verify_options(struct job_worker *worker,
+                                                   enum backup_verify_mode mode);
 
 #define NEWEST_LOOKED_AT 8
 
