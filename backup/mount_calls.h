@@ -1,8 +1,9 @@
 /* The file storage's system calls. Each is watched (io_watch.h), understands the answers that only
- * a network file system gives, and fails with what to do about it: ESTALE          asked again by
- * its path, a few times; UNAVAILABLE if it stays EEXIST, ENOENT  may be the answer to our own
- * request, sent twice ENOSPC, EDQUOT  RESOURCE_EXHAUSTED "backup storage is full: …" EACCES, EROFS
- * PERMISSION_DENIED, with the uid, the owner, the mode and the fix */
+ * a network file system gives, and fails with what to do about it:
+ *   ESTALE           asked again by its path, a few times; UNAVAILABLE if it stays
+ *   EEXIST, ENOENT   may be the answer to our own request, sent twice
+ *   ENOSPC, EDQUOT   RESOURCE_EXHAUSTED "backup storage is full: …"
+ *   EACCES, EROFS    PERMISSION_DENIED, with the uid, the owner, the mode and the fix */
 #ifndef VTAGENT_BACKUP_MOUNT_CALLS_H
 #define VTAGENT_BACKUP_MOUNT_CALLS_H
 

@@ -44,15 +44,15 @@ restore_open(struct storage *storage, const char *keyspace, const char *shard, c
              struct cancel *cancel, struct manifest **ret_manifest)
 {
     for (;;) {
-        bool may_come;
-        CLEANUP(error_freep)
+        bool may_come = false;
         struct error *error = restore_read(storage, keyspace, shard, name, cancel, ret_manifest);
-        if (error == NULL)
-            return NULL;
-        if (error_is(error, ERROR_NOT_FOUND))
-            TRY(await_manifest(storage, keyspace, shard, name, cancel, &may_come));
-        if (!error_is(error, ERROR_NOT_FOUND) || !may_come)
-            return error_copy(error);
+        if (!error_is(error, ERROR_NOT_FOUND))
+            return error;
+        struct error *problem = await_manifest(storage, keyspace, shard, name, cancel, &may_come);
+        if (problem == NULL && !may_come)
+            return error;
+        error_free(error);
+        TRY(problem);
     }
 }
 

@@ -105,29 +105,3 @@ storage_check_run(const struct storage_subject *about, bool with_advice, struct 
              clock_wall_ns());
     check_run(subject.storage->interface->checks, &subject, with_advice, cancel, report, data);
 }
-
-struct notes {
-    struct error *error;
-    struct strv *texts;
-};
-
-static void
-take_note(const char *name, const struct check_result *result, void *data)
-{
-    struct notes *notes = data;
-    (void)name;
-    if (result->verdict == CHECK_FAILED && notes->error == NULL)
-        notes->error = error_copy(result->error);
-    if (result->verdict == CHECK_WARNING)
-        strv_addf(notes->texts, "%s: %s", result->seen, result->advice);
-}
-
-struct error *
-storage_check(struct storage *storage, struct cancel *cancel, const char *directory,
-              struct strv *ret_notes)
-{
-    const struct storage_subject about = {.storage = storage, .directory = directory};
-    struct notes notes = {.texts = ret_notes};
-    storage_check_run(&about, false, cancel, take_note, &notes);
-    return error_first(notes.error, cancel_check(cancel));
-}

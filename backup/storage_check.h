@@ -17,12 +17,9 @@ struct storage_subject {
     int64_t written_ms;      /* what the probe took */
     int64_t server_date_s;   /* the storage's clock, since 1970; 0: not known */
 };
-/* Runs the storage's table. `about` (may be NULL) has sizes filled in. */
+/* Runs the storage's table on a subject with its sizes filled in as far as they are known. */
 void storage_check_run(const struct storage_subject *about, bool with_advice, struct cancel *cancel,
                        check_report report, void *data);
-/* The first failure, and the warnings: "<seen>: <advice>". */
-struct error *storage_check(struct storage *storage, struct cancel *cancel, const char *directory,
-                            struct strv *ret_notes) ERROR_MUST_CHECK;
 
 /* Rows: create, read (back, and compare), list, delete. */
 void storage_check_create(void *subject, struct cancel *cancel, struct check_result *result);

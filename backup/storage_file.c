@@ -193,8 +193,12 @@ storage_file_open_resume(struct storage *storage, struct cancel *cancel, const c
     TRY(storage_check_names(directory, name, object));
     CLEANUP(freep) char *path = path_of(storage, directory, name, object);
     CLEANUP(closep) int descriptor = -1;
+    struct io_call call;
     TRY(mount_open(watch_of(storage), path, O_WRONLY | O_NOFOLLOW, 0, &descriptor));
-    TRY(cut_to(descriptor, path, length));
+    io_watch_begin(watch_of(storage), &call, "cut", path);
+    struct error *error = cut_to(descriptor, path, length);
+    io_watch_end(watch_of(storage), &call);
+    TRY(error);
     struct storage_writer *writer = writer_new(storage, cancel, path, descriptor);
     writer->written_bytes = writer->flushed_bytes = length;
     descriptor = -1;

@@ -46,11 +46,11 @@ storage_file_probe_write(struct storage *storage, struct cancel *cancel, const c
                          const char *name, const void *data, size_t size)
 {
     struct io_watch *watch = ((struct storage_file *)storage)->watch;
-    CLEANUP(freep) char *folder = probe_path(storage, directory, ".");
+    CLEANUP(freep)
+    char *folder = xasprintf("%s/%s", ((struct storage_file *)storage)->root, directory);
     CLEANUP(freep) char *path = probe_path(storage, directory, name);
     int descriptor;
     TRY(cancel_check(cancel));
-    folder[strlen(folder) - 2] = '\0';
     TRY(mount_make_folders(watch, folder, FOLDER_MODE));
     remove_old_probes(watch, folder);
     TRY(mount_open(watch, path, O_WRONLY | O_CREAT | O_EXCL, PROBE_MODE, &descriptor));

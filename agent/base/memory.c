@@ -127,6 +127,12 @@ str_replace(char **target, const char *text)
     *target = copy;
 }
 
+void
+str_fill(char *target, size_t size_bytes, const char *text)
+{
+    (void)snprintf(target, size_bytes, "%s", text != NULL ? text : "");
+}
+
 bool
 str_equal(const char *a, const char *b)
 {

@@ -29,6 +29,9 @@ void closedirp(void *pointer_to_directory);
 
 /* Replaces *target (freed) by a copy of text. */
 void str_replace(char **target, const char *text);
+/* Fills an array with a text, cut where it does not fit; NULL is "". */
+#define STR_FILL(array, text) str_fill(array, sizeof(array), text)
+void str_fill(char *target, size_t size_bytes, const char *text);
 bool str_equal(const char *a, const char *b); /* NULL equals only NULL */
 bool str_is_empty(const char *text);          /* NULL or "" */
 bool str_starts_with(const char *text, const char *prefix);

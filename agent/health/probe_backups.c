@@ -2,7 +2,6 @@
  * started from. A worker process asks: a storage that hangs makes these numbers old, nothing else.
  */
 #include <stdatomic.h>
-#include <stdio.h>
 
 #include "agent/base/clock.h"
 #include "agent/base/memory.h"
@@ -48,8 +47,6 @@ state_free(void *data)
     freep(&state);
 }
 
-#define KEEP(to, from) ((void)snprintf(to, sizeof(to), "%s", (from) != NULL ? (from) : ""))
-
 static void
 keep_backup(const struct backup_summary *backup, struct health_backup *kept)
 {
@@ -61,10 +58,10 @@ keep_backup(const struct backup_summary *backup, struct health_backup *kept)
                                    .is_incremental = backup->is_incremental,
                                    .has_failed = verdict->has_failed,
                                    .verified_ns = verdict->time_ns};
-    KEEP(kept->name, backup->name);
-    KEEP(kept->proof, backup->proof);
-    KEEP(kept->verified, verdict_mode_name(verdict->mode));
-    KEEP(kept->problem, verdict->has_failed ? verdict->problem : backup->problem);
+    STR_FILL(kept->name, backup->name);
+    STR_FILL(kept->proof, backup->proof);
+    STR_FILL(kept->verified, verdict_mode_name(verdict->mode));
+    STR_FILL(kept->problem, verdict->has_failed ? verdict->problem : backup->problem);
 }
 
 static void
@@ -110,7 +107,7 @@ ask(void *data, const struct health_options *options, struct health_facts *answe
     answer->backups = state->known;
     answer->backups.measured_ms = clock_monotonic_ms();
     if (error != NULL)
-        snprintf(answer->backups.error, sizeof(answer->backups.error), "%s", error->message);
+        STR_FILL(answer->backups.error, error->message);
 }
 
 static void

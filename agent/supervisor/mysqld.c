@@ -177,15 +177,23 @@ is_answer(const struct error *error)
     return (number >= 1000 && number < 2000) || number >= 3000 || number == 2059 || number == 2061;
 }
 
+static struct error *
+connect_to(const char *socket, const char *user, const char *password, struct cancel *cancel,
+           struct db **ret_db)
+{
+    const struct db_params params = {.socket = (char *)socket,
+                                     .user = (char *)user,
+                                     .password = (char *)(password != NULL ? password : ""),
+                                     .connect_timeout_ms = CONNECT_TIMEOUT_MS};
+    return db_open(&params, cancel, ret_db);
+}
+
 bool
 mysqld_answers(const char *socket, const char *user, const char *password, struct cancel *cancel)
 {
-    struct db_params params = {.socket = (char *)socket,
-                               .user = (char *)user,
-                               .password = (char *)(password != NULL ? password : ""),
-                               .connect_timeout_ms = CONNECT_TIMEOUT_MS};
     CLEANUP(db_closep) struct db *db = NULL;
-    CLEANUP(error_freep) struct error *error = db_open(&params, cancel, &db);
+    CLEANUP(error_freep)
+    struct error *error = connect_to(socket, user, password, cancel, &db);
     return error == NULL || is_answer(error);
 }
 
@@ -246,15 +254,11 @@ mysqld_dismiss_idle(const struct mysqld *mysqld)
 {
     if (mysqld->pid == 0 || mysqld->has_arguments)
         return;
-    struct db_params params = {.socket = mysqld->socket,
-                               .user = (char *)mysqld->user,
-                               .password =
-                                   (char *)(mysqld->password != NULL ? mysqld->password : ""),
-                               .connect_timeout_ms = CONNECT_TIMEOUT_MS};
     CLEANUP(cancel_unrefp)
     struct cancel *cancel = cancel_new(clock_monotonic_ms() + DISMISS_MS);
     CLEANUP(db_closep) struct db *db = NULL;
-    CLEANUP(error_freep) struct error *error = db_open(&params, cancel, &db);
+    CLEANUP(error_freep)
+    struct error *error = connect_to(mysqld->socket, mysqld->user, mysqld->password, cancel, &db);
     if (error == NULL)
         error = end_idle(db, cancel);
 }

@@ -22,6 +22,5 @@ tablet_refresh(struct tablet_context *context, struct cancel *cancel)
     /* The shard's primary and term are compared with ours by shard-sync; the query service, which
      * the serving graph could switch off, is not ours. */
     loop_call(context->loop, "tablet_refresh", wake_on_loop, context);
-    tablet_poke_health(context);
     return NULL;
 }

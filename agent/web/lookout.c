@@ -25,8 +25,6 @@ struct lookout {
 };
 
 /* ---- The worker's side ---- */
-#define KEEP(to, from) ((void)snprintf(to, sizeof(to), "%s", (from) != NULL ? (from) : ""))
-
 static void
 keep_document(const struct health_record *record, struct shard_look_row *row)
 {
@@ -34,10 +32,10 @@ keep_document(const struct health_record *record, struct shard_look_row *row)
     row->is_serving = record->is_serving;
     row->lag_ms = record->lag_ms;
     row->time_ns = record->time_ns;
-    KEEP(row->type, record->type);
-    KEEP(row->state, record->state);
-    KEEP(row->job, record->job);
-    KEEP(row->version, record->agent_version);
+    STR_FILL(row->type, record->type);
+    STR_FILL(row->state, record->state);
+    STR_FILL(row->job, record->job);
+    STR_FILL(row->version, record->agent_version);
 }
 
 static void
@@ -46,7 +44,7 @@ keep_record(const Topodata__Tablet *tablet, struct shard_look_row *row)
     struct tablet_alias alias = tablet_alias_of(tablet->alias);
     int32_t port = tablet_port(tablet, "vt");
     tablet_alias_format(&alias, row->alias);
-    KEEP(row->type, tablet_type_name(tablet->type));
+    STR_FILL(row->type, tablet_type_name(tablet->type));
     row->lag_ms = -1;
     if (port != 0 && !str_is_empty(tablet->hostname))
         snprintf(row->address, sizeof(row->address), "%s:%d", tablet->hostname, (int)port);
@@ -61,9 +59,9 @@ look_at_document(struct lookout *lookout, const struct tablet_alias *alias, stru
     if (error == NULL)
         keep_document(&record, row);
     else
-        KEEP(row->state, error_is(error, ERROR_NOT_FOUND)
-                             ? "no health document: the agent does not run, or is not vtagent"
-                             : error->message);
+        STR_FILL(row->state, error_is(error, ERROR_NOT_FOUND)
+                                 ? "no health document: the agent does not run, or is not vtagent"
+                                 : error->message);
     error_free(error);
     health_record_done(&record);
 }
@@ -133,7 +131,7 @@ look(struct lookout *lookout)
             error_free(cell_error);
     }
     if (error != NULL)
-        KEEP(answer->error, error->message);
+        STR_FILL(answer->error, error->message);
     error_free(error);
     qsort(answer->rows, answer->count, sizeof(answer->rows[0]), compare_rows);
     answer->looked_ms = clock_monotonic_ms();
@@ -151,7 +149,7 @@ store(void *data)
     if (is_better)
         lookout->known = lookout->answer;
     else
-        KEEP(old->error, lookout->answer->error);
+        STR_FILL(old->error, lookout->answer->error);
     lookout->answer = is_better ? old : lookout->answer;
     lookout->is_running = false;
     schedule(lookout);

@@ -1,8 +1,8 @@
 /* The tablet's jobs in /metrics. */
 #include "agent/web/pages.h"
 
-static const struct job_view *
-find_running(const struct job_summary *jobs, enum job_kind kind)
+const struct job_view *
+pages_running_job(const struct job_summary *jobs, enum job_kind kind)
 {
     for (size_t i = 0; i < jobs->count; i++) {
         if (jobs->views[i].kind == kind && jobs->views[i].state == JOB_RUNNING)
@@ -36,7 +36,7 @@ print_gauge(const struct job_summary *jobs, const char *name, enum number number
     exposition_family(exposition, name, METRIC_GAUGE, help);
     for (int kind = 0; kind < JOB_KIND_COUNT; kind++) {
         double value;
-        if (read_number(find_running(jobs, (enum job_kind)kind), number, &value))
+        if (read_number(pages_running_job(jobs, (enum job_kind)kind), number, &value))
             exposition_sample(exposition, value, "kind", job_kind_name((enum job_kind)kind), NULL);
     }
 }

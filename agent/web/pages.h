@@ -76,6 +76,8 @@ const char *pages_state_name(const struct pages_picture *picture);
 int pages_state_number(const struct pages_picture *picture);
 const char *pages_replication_word(enum replication_state state); /* "running" */
 bool pages_job_is_live(const struct job_view *view);              /* waits or runs */
+/* NULL: none of this kind runs. */
+const struct job_view *pages_running_job(const struct job_summary *jobs, enum job_kind kind);
 /* metrics_jobs.c */
 void metrics_print_jobs(const struct job_summary *jobs, struct exposition *exposition);
 

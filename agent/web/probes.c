@@ -55,20 +55,10 @@ page_livez(const struct pages_picture *picture, struct buffer *body)
 }
 
 /* Restoring may take hours, and is watched over by /livez. */
-static bool
-is_restoring(const struct job_summary *jobs)
-{
-    for (size_t i = 0; i < jobs->count; i++) {
-        if (jobs->views[i].kind == JOB_RESTORE && jobs->views[i].state == JOB_RUNNING)
-            return true;
-    }
-    return false;
-}
-
 struct page
 page_startupz(const struct pages_picture *picture, struct buffer *body)
 {
-    if (picture->is_started || is_restoring(&picture->jobs))
+    if (picture->is_started || pages_running_job(&picture->jobs, JOB_RESTORE) != NULL)
         return good(body);
     buffer_appendf(body, "starting: %s\n", picture->start_step);
     return (struct page){503, PAGE_PLAIN, NULL};

@@ -199,6 +199,16 @@ gcs_api_insert(struct gcs_client *client, const char *name, const char *upload_i
     return gcs_client_call(client, &request, name, cancel, read_object, ret_object);
 }
 
+/* The caller ends it. */
+static struct gcs_request
+post_json(const char *url, const struct buffer *body)
+{
+    struct gcs_request request = {
+        .method = "POST", .url = url, .body = body->data, .body_bytes = body->length_bytes};
+    strv_add(&request.headers, "Content-Type: application/json");
+    return request;
+}
+
 struct error *
 gcs_api_compose(struct gcs_client *client, const char *name, const char *upload_id,
                 const struct gcs_object *sources, size_t source_count, struct cancel *cancel,
@@ -217,10 +227,7 @@ gcs_api_compose(struct gcs_client *client, const char *name, const char *upload_
     buffer_append_text(&body, "],\"destination\":");
     add_description(&body, name, upload_id);
     buffer_append_text(&body, "}}");
-    CLEANUP(gcs_request_done)
-    struct gcs_request request = {
-        .method = "POST", .url = url, .body = body.data, .body_bytes = body.length_bytes};
-    strv_add(&request.headers, "Content-Type: application/json");
+    CLEANUP(gcs_request_done) struct gcs_request request = post_json(url, &body);
     for (size_t i = 0; i < source_count; i++)
         request.work_bytes += sources[i].size_bytes;
     return gcs_client_call(client, &request, name, cancel, read_object, ret_object);
@@ -244,10 +251,7 @@ gcs_api_start_session(struct gcs_client *client, const char *name, const char *u
     CLEANUP(buffer_done) struct buffer body = BUFFER_INIT;
     add_description(&body, name, upload_id);
     buffer_append_char(&body, '}');
-    CLEANUP(gcs_request_done)
-    struct gcs_request request = {
-        .method = "POST", .url = url, .body = body.data, .body_bytes = body.length_bytes};
-    strv_add(&request.headers, "Content-Type: application/json");
+    CLEANUP(gcs_request_done) struct gcs_request request = post_json(url, &body);
     strv_add(&request.headers, "X-Upload-Content-Type: " CONTENT_TYPE);
     return gcs_client_call(client, &request, name, cancel, read_location, ret_uri);
 }

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backup/storage_check.h"
+
 struct gcs_server *gcs_server;
 struct storage *gcs_storage;
 
@@ -76,4 +78,29 @@ gcs_read_object(struct storage *storage, const char *name, const char *object, u
     }
     storage->interface->close_read(reader);
     return error;
+}
+
+struct notes {
+    struct error *error;
+    struct strv *texts;
+};
+
+static void
+take_note(const char *name, const struct check_result *result, void *data)
+{
+    struct notes *notes = data;
+    (void)name;
+    if (result->verdict == CHECK_FAILED && notes->error == NULL)
+        notes->error = error_copy(result->error);
+    if (result->verdict == CHECK_WARNING)
+        strv_addf(notes->texts, "%s: %s", result->seen, result->advice);
+}
+
+struct error *
+gcs_check(struct storage *storage, struct strv *ret_notes)
+{
+    const struct storage_subject about = {.storage = storage, .directory = "ks/0"};
+    struct notes notes = {.texts = ret_notes};
+    storage_check_run(&about, false, NULL, take_note, &notes);
+    return notes.error;
 }

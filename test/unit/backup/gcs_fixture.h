@@ -15,6 +15,10 @@ void gcs_close(void);
  */
 struct storage *gcs_open_storage(const char *root, int64_t stall_ms, size_t part_bytes);
 
+/* What is found before a backup of "ks/0": the first failure, and the warnings, "<seen>: <advice>".
+ */
+struct error *gcs_check(struct storage *storage, struct strv *ret_notes);
+
 struct error *gcs_write_object(struct storage *storage, const char *name, const char *object,
                                const uint8_t *data, size_t size);
 /* Reads all of it, or a range. */

@@ -6,7 +6,6 @@
 
 #include "backup/gcs/gcs_answer.h"
 #include "backup/gcs/gcs_http.h"
-#include "backup/storage_check.h"
 #include "gcs_fixture.h"
 
 static uint8_t noise[900000];
@@ -116,7 +115,7 @@ Test(gcs, a_retention_policy_is_told_and_needs_no_deleting, .init = open_noise, 
     struct strv notes = {.items = NULL};
     CLEANUP(buffer_done) struct buffer bytes = BUFFER_INIT;
     gcs_server_set(gcs_server, &settings);
-    cr_assert_null(storage_check(storage, NULL, "ks/0", &notes));
+    cr_assert_null(gcs_check(storage, &notes));
     cr_assert_eq(notes.count, 1);
     cr_assert_not_null(strstr(notes.items[0], "retention policy of 3600 s"));
     strv_done(&notes);
@@ -138,7 +137,7 @@ Test(gcs, soft_delete_and_a_wrong_clock_are_told, .init = open_noise, .fini = gc
     const struct gcs_server_settings settings = {.soft_delete_s = 604800, .clock_ahead_s = -3600};
     struct strv notes = {.items = NULL};
     gcs_server_set(gcs_server, &settings);
-    cr_assert_null(storage_check(gcs_storage, NULL, "ks/0", &notes));
+    cr_assert_null(gcs_check(gcs_storage, &notes));
     cr_assert_eq(notes.count, 2);
     cr_assert_not_null(strstr(notes.items[0], "7.0 days (soft delete)"));
     cr_assert_not_null(strstr(notes.items[1], "ahead of the storage's"));

@@ -8,7 +8,6 @@
 
 #include "agent/base/clock.h"
 #include "backup/gcs/gcs_api.h"
-#include "backup/storage_check.h"
 #include "gcs_fixture.h"
 
 #define SMALL_BYTES 1000u
@@ -91,7 +90,7 @@ static struct error *
 run_steps(struct storage *storage, bool must_pass)
 {
     struct strv names = {.items = NULL};
-    TRY(storage_check(storage, NULL, "ks/0", &names));
+    TRY(gcs_check(storage, &names));
     cr_assert_eq(names.count, 0);
     TRY(write_all(storage));
     if (must_pass)

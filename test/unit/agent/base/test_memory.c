@@ -35,3 +35,14 @@ Test(memory, text_helpers)
     cr_assert(str_starts_with("abc", "ab") && !str_starts_with("a", "ab"));
     cr_assert(str_ends_with("abc", "bc") && !str_ends_with("c", "bc"));
 }
+
+Test(memory, a_text_that_does_not_fit_is_cut)
+{
+    char small[4];
+    STR_FILL(small, "abcdef");
+    cr_assert_str_eq(small, "abc");
+    STR_FILL(small, "ab");
+    cr_assert_str_eq(small, "ab");
+    STR_FILL(small, NULL);
+    cr_assert_str_eq(small, "");
+}
