@@ -1,5 +1,6 @@
 #include <criterion/criterion.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -56,6 +57,25 @@ add_document(uint32_t uid, const char *type, int64_t lag_ms)
 }
 
 static void
+say_running(void *data)
+{
+    sem_post(data);
+}
+
+/* A call before the loop runs is done by whoever calls. */
+static void
+start_loop(void)
+{
+    sem_t is_running;
+    sem_init(&is_running, 0, 0);
+    loop_post(context.loop, "test", say_running, &is_running);
+    cr_assert_eq(pthread_create(&thread, NULL, run, NULL), 0);
+    while (sem_wait(&is_running) != 0)
+        ;
+    sem_destroy(&is_running);
+}
+
+static void
 set_up(void)
 {
     identity = (struct tablet_identity){.keyspace = (char *)"ks", .shard = (char *)"0"};
@@ -65,7 +85,7 @@ set_up(void)
     context.topo = topo_new_for_test(topo_memory_new());
     cr_assert_null(topo_put_cell_info(context.topo, context.stop, "zone1", "a:1", "/zone1", true));
     lookout = lookout_new(&context);
-    cr_assert_eq(pthread_create(&thread, NULL, run, NULL), 0);
+    start_loop();
 }
 
 static void
